@@ -1,0 +1,48 @@
+# Two commands matter: `make run` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 5000
+WORKERS ?= 2
+DATA ?= ../shared/data/scl_2017.csv.gz
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# --- environment ------------------------------------------------------------------------------------------------
+# One lock file pins every package by hash; it is used as a constraint, so each stamp installs only what it needs.
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+install = $(BIN)/python scripts/requirements.py $(1) | xargs $(PIP) install -c requirements.lock && $(PIP) install --no-deps -e .
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Atraso needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 run"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "Python's venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.3'
+	@touch $@
+
+$(VENV)/.base: $(VENV)/.python pyproject.toml requirements.lock
+	@echo "Installing Atraso into $(VENV) (once) ..."
+	@$(call install,)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	@echo "Installing what training and tests need (once) ..."
+	@$(call install,train nyc dev)
+	@touch $@
+
+lock: ## Renew the lock file (needs uv)
+	uv pip compile pyproject.toml --universal --all-extras --generate-hashes --no-annotate --no-header -o requirements.lock
+
+# --- use --------------------------------------------------------------------------------------------------------
+run: $(VENV)/.base ## API and page on http://127.0.0.1:5000 (PORT=, WORKERS=)
+	@exec $(BIN)/atraso serve --port $(PORT) --workers $(WORKERS)
+
+train: $(VENV)/.dev ## Train the bundled SCL artefact again, bit for bit, from DATA=
+	$(BIN)/atraso train --source scl --data $(DATA) --out src/atraso/artefact/bundled --replace
+
+.PHONY: help lock run train

@@ -1,0 +1,5 @@
+"""Lets `python -m atraso` do what `atraso` does."""
+
+from atraso.cli.main import main
+
+main()

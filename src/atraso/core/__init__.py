@@ -1,0 +1,1 @@
+"""The pure centre: flights, features, state, model. Standard library and numpy; no clock, files or network."""

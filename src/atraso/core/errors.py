@@ -1,0 +1,40 @@
+"""The family of errors a user can cause. They carry data; the door (HTTP or command line) renders them."""
+
+from __future__ import annotations
+
+
+class AtrasoError(Exception):
+    """Anything a user can act upon; `str(error)` is a sentence that says what is wrong and what to do."""
+
+
+class FieldError(AtrasoError):
+    """One field of a flight or of a request holds something that cannot be used.
+
+    *field* is the field's public name, *detail* the sentence. An `index` says which flight of a list.
+    """
+
+    def __init__(self, field: str, detail: str, index: int | None = None) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+        self.index = index
+
+
+class SourceError(AtrasoError):
+    """A file of flights cannot be read as a whole (a missing column, an unknown format, no such file)."""
+
+
+class ArtefactError(AtrasoError):
+    """An artefact is refused: changed, incomplete, of another format or of other features."""
+
+
+class MissingExtraError(AtrasoError):
+    """A part is asked for whose optional packages are not installed; the sentence names the extra."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra '{extra}': pip install 'atraso[{extra}]'")
+        self.extra = extra
+
+
+class SettingsError(AtrasoError):
+    """A setting has a value that cannot be used; the sentence names the setting and what it takes."""

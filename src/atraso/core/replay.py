@@ -1,0 +1,203 @@
+"""History replayed for many flights at once: the vectorised twin of `State`.
+
+`State` in `core/state.py` is the definition, one departure after the other. This twin answers the same questions
+for whole tables, by sorting departures once per key and counting with cumulative sums; a property test proves that
+both give the same numbers. Every count is over times at or before the moment of prediction, so what happens after it
+cannot matter, whatever else the tables hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atraso.core import features as spec
+from atraso.core.flights import DELAYED_AFTER_MINUTES, DepartureTable, FlightTable, Minutes, Text
+from atraso.core.keys import MINUTES_A_DAY, Codes, Columns, codes_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# Codes and minutes are joined into one sortable number: code * SPAN + minute. 2**33 minutes are 16,000 years.
+SPAN = 1 << 33
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Events of all keys of one kind on one time line, with running totals of some values."""
+
+    order: Ints
+    totals: Ints
+
+    @staticmethod
+    def of(codes: Codes, minutes: Minutes, *values: Ints) -> Line:
+        """Sort events by key and minute and add up *values* along the line."""
+        joined = codes * SPAN + minutes
+        by = np.argsort(joined, kind="stable")
+        totals = np.zeros((len(codes) + 1, len(values)), dtype=np.int64)
+        for column, value in enumerate(values):
+            np.cumsum(value[by], out=totals[1:, column])
+        return Line(joined[by], totals)
+
+    def upto(self, codes: Codes, minutes: Minutes) -> Ints:
+        """Return the place on the line of each key just after *minutes* (events at that minute included)."""
+        return np.searchsorted(self.order, codes * SPAN + minutes, side="right").astype(np.int64)
+
+    def between(self, codes: Codes, after: Minutes, until: Minutes) -> Ints:
+        """Return per query the count and the sums of the events of its key in (after, until]; zeros if unseen."""
+        low, high = self.upto(codes, after), self.upto(codes, until)
+        return np.column_stack([high - low, self.totals[high] - self.totals[low]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """All lines of one kind of key."""
+
+    known: Text
+    left: Line  # by actual departure: late, clipped delay
+    due: Line | None = None  # by scheduled departure, of everything published: late
+    overdue: dict[int, tuple[Line, Line]] = field(default_factory=dict)  # by age: lines of becoming and ceasing
+
+
+class Replay:
+    """Departures (and, where given, the published schedule) made ready for questions at any moment.
+
+    *published* are further flights of the schedule that never left; with `schedule=False` nothing is published and
+    only departures are known.
+    """
+
+    def __init__(
+        self, departures: DepartureTable, *, schedule: bool = True, published: FlightTable | None = None
+    ) -> None:
+        flights = departures.flights
+        delay = departures.actual_utc - flights.scheduled_utc
+        late = (delay > DELAYED_AFTER_MINUTES).astype(np.int64)
+        clipped = np.clip(delay, *spec.DELAY_CLIP_MINUTES)
+        columns = Columns.of(flights)
+        timetable = FlightTable.concat([flights, published]) if published is not None else flights
+        timetable_columns = Columns.of(timetable) if published is not None else columns
+        # A flight published but never flown is taken to have been cancelled beforehand: it crowds, it is not overdue.
+        self._schedule = schedule
+        self._kinds: dict[str, _Kind] = {}
+        self._published: dict[str, tuple[Text, Line]] = {}
+        for kind in dict.fromkeys((*spec.HISTORY_DAYS, *spec.LIVE_MINUTES, *spec.DECIDED_MINUTES)):
+            known, codes = np.unique(columns.key(kind), return_inverse=True)
+            codes = codes.astype(np.int64)
+            left = Line.of(codes, departures.actual_utc, late, clipped)
+            due, overdue = None, {}
+            if schedule and kind in spec.DECIDED_MINUTES:
+                due = Line.of(codes, flights.scheduled_utc, late)
+            if schedule and kind in spec.OVERDUE_KINDS:
+                for age in spec.OVERDUE_AFTER_MINUTES:
+                    waits = delay > age
+                    begins = flights.scheduled_utc[waits] + age
+                    # at the minute it leaves it is no longer overdue, nor once it has waited too long
+                    ends = np.minimum(
+                        departures.actual_utc[waits],
+                        flights.scheduled_utc[waits] + spec.OVERDUE_UNTIL_MINUTES + 1,
+                    )
+                    scheduled = flights.scheduled_utc[waits]
+                    overdue[age] = (
+                        Line.of(codes[waits], begins, scheduled),
+                        Line.of(codes[waits], ends, scheduled),
+                    )
+            self._kinds[kind] = _Kind(known, left, due, overdue)
+        if schedule:
+            for kind in spec.CROWDING_MINUTES:
+                known, codes = np.unique(timetable_columns.key(kind), return_inverse=True)
+                self._published[kind] = (known, Line.of(codes.astype(np.int64), timetable.scheduled_utc))
+
+    def crowding(self, flights: FlightTable) -> dict[str, Floats]:
+        """Return how many published flights surround each flight; each flight counts itself where it is published."""
+        columns = Columns.of(flights)
+        out: dict[str, Floats] = {}
+        for kind, (known, line) in self._published.items():
+            codes = codes_of(columns.key(kind), known)
+            for after, until in spec.CROWDING_MINUTES[kind]:
+                counts = line.between(codes, flights.scheduled_utc + after, flights.scheduled_utc + until)
+                out[f"crowd.{kind}.{after}..{until}"] = counts[:, 0].astype(np.float64)
+        return out
+
+    def state(self, flights: FlightTable, at: Minutes) -> dict[str, Floats]:
+        """Return the state features of each flight at its own moment *at* (UTC minutes).
+
+        A number is NaN where no departure at all says anything about it.
+        """
+        columns = Columns.of(flights)
+        offset = flights.scheduled_local - flights.scheduled_utc
+        midnight = (at + offset) // MINUTES_A_DAY * MINUTES_A_DAY - offset
+        codes = {kind: codes_of(columns.key(kind), k.known) for kind, k in self._kinds.items()}
+        out: dict[str, Floats] = {}
+        airport_28d = self._kinds["airport"].left.between(
+            codes["airport"], midnight - 1 - 28 * MINUTES_A_DAY, midnight - 1
+        )
+        usual_late = _ratio(airport_28d[:, 1], airport_28d[:, 0])
+        usual_delay = _ratio(airport_28d[:, 2], airport_28d[:, 0])
+        for kind, days in spec.HISTORY_DAYS.items():
+            left = self._kinds[kind].left
+            for d in days:
+                sums = left.between(codes[kind], midnight - 1 - d * MINUTES_A_DAY, midnight - 1)
+                out[f"late.{kind}.{d}d"] = _shrunk(sums, 1, usual_late, spec.HISTORY_SHRINKAGE_FLIGHTS)
+                if d > 1:
+                    out[f"delay.{kind}.{d}d"] = _shrunk(sums, 2, usual_delay, spec.HISTORY_SHRINKAGE_FLIGHTS)
+        out |= self._last_flights(codes["flight"], midnight - 1)
+        for kind, minutes in spec.LIVE_MINUTES.items():
+            left = self._kinds[kind].left
+            for m in minutes:
+                sums = left.between(codes[kind], at - m, at)
+                out[f"late.{kind}.{m}m"] = _shrunk(sums, 1, usual_late, spec.LIVE_SHRINKAGE_FLIGHTS)
+                out[f"delay.{kind}.{m}m"] = _shrunk(sums, 2, usual_delay, spec.LIVE_SHRINKAGE_FLIGHTS)
+        day_start = (at + offset - spec.DAY_START_MINUTES) // MINUTES_A_DAY * MINUTES_A_DAY
+        day_start += spec.DAY_START_MINUTES - offset
+        for kind in ("airport", "airline"):
+            sums = self._kinds[kind].left.between(codes[kind], day_start - 1, at)
+            out[f"late.{kind}.today"] = _shrunk(sums, 1, usual_late, spec.LIVE_SHRINKAGE_FLIGHTS)
+            out[f"delay.{kind}.today"] = _shrunk(sums, 2, usual_delay, spec.LIVE_SHRINKAGE_FLIGHTS)
+        if self._schedule:
+            out |= self._waiting(codes, at, usual_late)
+        return out
+
+    def _last_flights(self, codes: Codes, until: Minutes) -> dict[str, Floats]:
+        left = self._kinds["flight"].left
+        high = left.upto(codes, until)
+        first = np.searchsorted(left.order, codes * SPAN, side="left")
+        out = {}
+        for n in spec.LAST_FLIGHTS:
+            low = np.maximum(first, high - n)
+            out[f"delay.flight.last{n}"] = _ratio(left.totals[high, 1] - left.totals[low, 1], high - low)
+        return out
+
+    def _waiting(self, codes: dict[str, Codes], at: Minutes, usual_late: Floats) -> dict[str, Floats]:
+        out: dict[str, Floats] = {}
+        known = at - DELAYED_AFTER_MINUTES  # whether a flight due by then is late is known, left or not
+        for kind, minutes in spec.DECIDED_MINUTES.items():
+            due = self._kinds[kind].due
+            if due is not None:
+                for m in minutes:
+                    sums = due.between(codes[kind], at - m, known)
+                    out[f"decided.{kind}.{m}m"] = _shrunk(sums, 1, usual_late, spec.LIVE_SHRINKAGE_FLIGHTS)
+        for kind in spec.OVERDUE_KINDS:
+            for age, (begins, ends) in self._kinds[kind].overdue.items():
+                begun, ended = begins.upto(codes[kind], at), ends.upto(codes[kind], at)
+                first = np.searchsorted(begins.order, codes[kind] * SPAN, side="left")
+                first_end = np.searchsorted(ends.order, codes[kind] * SPAN, side="left")
+                n = (begun - first) - (ended - first_end)
+                out[f"overdue.{kind}.{age}m"] = n.astype(np.float64)
+                if age == 0:
+                    scheduled = (begins.totals[begun, 0] - begins.totals[first, 0]) - (
+                        ends.totals[ended, 0] - ends.totals[first_end, 0]
+                    )
+                    out[f"waiting.{kind}"] = (n * at - scheduled).astype(np.float64)
+        return out
+
+
+def _ratio(total: Ints, n: Ints) -> Floats:
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def _shrunk(sums: Ints, column: int, usual: Floats, strength: float) -> Floats:
+    n = sums[:, 0]
+    plain = _ratio(sums[:, column], n)
+    return np.where(np.isnan(usual), plain, (sums[:, column] + strength * np.nan_to_num(usual)) / (n + strength))

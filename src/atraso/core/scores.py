@@ -1,0 +1,89 @@
+"""Scores of probabilities against what happened, used by training and by the ledger alike."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.bool_]
+
+ECE_BINS = 15
+
+
+def brier_score(late: Labels, probability: Floats) -> float:
+    """Return the mean squared distance between *probability* and what happened (Brier 1950)."""
+    return float(np.mean((probability - late) ** 2))
+
+
+def brier_skill(late: Labels, probability: Floats, base_rate: float) -> float:
+    """Return 1 minus the Brier score over that of always saying *base_rate*; 0 is no skill, 1 is perfect."""
+    return 1.0 - brier_score(late, probability) / float(np.mean((base_rate - late) ** 2))
+
+
+def log_loss(late: Labels, probability: Floats) -> float:
+    """Return the mean negative log-likelihood in nats; probabilities are clipped to 1e-15."""
+    p = np.clip(probability, 1e-15, 1 - 1e-15)
+    return float(-np.mean(np.where(late, np.log(p), np.log1p(-p))))
+
+
+def auc(late: Labels, score: Floats) -> float:
+    """Return the chance that a late flight has the higher score, ties counting half; NaN if one class is empty."""
+    n_late = int(late.sum())
+    n_other = len(late) - n_late
+    if n_late == 0 or n_other == 0:
+        return float("nan")
+    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
+    last_rank = np.cumsum(counts)
+    mean_rank = last_rank - (counts - 1) / 2.0
+    return float((mean_rank[inverse][late].sum() - n_late * (n_late + 1) / 2.0) / (n_late * n_other))
+
+
+def average_precision(late: Labels, score: Floats) -> float:
+    """Return the precision averaged over the recall gained at each distinct score, highest first."""
+    n_late = int(late.sum())
+    if n_late == 0:
+        return float("nan")
+    order = np.argsort(-score, kind="stable")
+    ordered = score[order]
+    hits = np.cumsum(late[order])
+    last_of_tie = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
+    precision = hits[last_of_tie] / (last_of_tie + 1.0)
+    recall_gain = np.diff(hits[last_of_tie], prepend=0) / n_late
+    return float((precision * recall_gain).sum())
+
+
+def ece(late: Labels, probability: Floats, bins: int = ECE_BINS) -> float:
+    """Return the expected calibration error over *bins* of equal mass (Naeini et al. 2015)."""
+    order = np.argsort(probability, kind="stable")
+    total = len(order)
+    error = 0.0
+    for members in np.array_split(order, min(bins, total)):
+        error += len(members) / total * abs(float(probability[members].mean()) - float(late[members].mean()))
+    return error
+
+
+def best_f1_threshold(late: Labels, probability: Floats) -> float:
+    """Return the probability above which calling a flight delayed gives the best F1 of the delayed class."""
+    order = np.argsort(-probability, kind="stable")
+    ordered = probability[order]
+    hits = np.cumsum(late[order])
+    last_of_tie = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
+    f1 = 2.0 * hits[last_of_tie] / (last_of_tie + 1 + late.sum())
+    best = last_of_tie[int(np.argmax(f1))]
+    below = ordered[best + 1] if best + 1 < len(ordered) else ordered[best]
+    return float((ordered[best] + below) / 2.0)
+
+
+def score_card(late: Labels, probability: Floats, base_rate: float) -> dict[str, float]:
+    """Return the scores every report shows, as fractions; skill is against always saying *base_rate*."""
+    return {
+        "n": len(late),
+        "base_rate": float(late.mean()),
+        "auc": auc(late, probability),
+        "average_precision": average_precision(late, probability),
+        "brier_score": brier_score(late, probability),
+        "brier_skill": brier_skill(late, probability, base_rate),
+        "log_loss": log_loss(late, probability),
+        "ece": ece(late, probability),
+    }
