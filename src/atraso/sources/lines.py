@@ -1,0 +1,127 @@
+"""A flight file's lines, whatever they come in: plain or gzip, a path or standard input."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+from atraso.core.errors import SourceError
+
+STANDARD_INPUT = "-"
+GZIP_MAGIC = b"\x1f\x8b"
+LONGEST_LINE = 64 * 1024
+
+
+class FlightLines:
+    """An open flight file: its header at once, then its rows one after the other.
+
+    A context manager. A row is one line: ended by LF or CRLF, in UTF-8 with or without a byte order mark. A
+    file that is something else (not there, damaged gzip, not UTF-8, a line beyond 64 KiB) raises SourceError.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._standard = str(path) == STANDARD_INPUT
+        self.name = "standard input" if self._standard else str(path)
+        self.total_bytes: int | None = None
+        self._line = 0
+        self._raw = self._open(path)
+        try:
+            packed = self._raw.peek(len(GZIP_MAGIC))[: len(GZIP_MAGIC)] == GZIP_MAGIC
+            # The cast: gzip's stream has what a BufferedReader needs, its type only does not say so.
+            self._stream = (
+                io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=self._raw))) if packed else self._raw
+            )
+            first = self._next_line()
+            if first is None:
+                raise SourceError(f"{self.name} is empty; it should be a CSV file of flights with a header")
+            header = cells_of(first.removeprefix("\ufeff"))
+            if header is None:
+                raise SourceError(f"{self.name}: a quote in the header is not closed")
+        except BaseException:
+            self.close()
+            raise
+        self.header = [name.strip() for name in header]
+
+    def rows(self) -> Iterator[tuple[int, str]]:
+        """Yield row number and text of each line after the header; an empty line is counted and left out."""
+        while (line := self._next_line()) is not None:
+            if line:
+                yield self._line - 1, line
+
+    def bytes_read(self) -> int:
+        """Return how far into the file, as stored, reading has come; 0 on standard input or a pipe."""
+        return 0 if self.total_bytes is None else self._raw.tell()
+
+    def columns(self, needed: tuple[str, ...]) -> tuple[int, ...]:
+        """Return where the *needed* columns stand; SourceError names all that are missing or there twice."""
+        missing = [name for name in needed if name not in self.header]
+        if missing:
+            word = "column" if len(missing) == 1 else "columns"
+            raise SourceError(f"{self.name}: missing {word} {', '.join(missing)}; needed are {', '.join(needed)}")
+        twice = [name for name in needed if self.header.count(name) > 1]
+        if twice:
+            raise SourceError(f"{self.name}: there is more than one column {', '.join(twice)}; keep one")
+        return tuple(self.header.index(name) for name in needed)
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        if self._standard:
+            self._raw.detach()
+        else:
+            self._raw.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self, path: str | Path) -> io.BufferedReader:
+        if self._standard:
+            # A reader of our own, so that looking ahead works whatever stands in for standard input.
+            return io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
+        try:
+            opened: BinaryIO = Path(path).open("rb")  # noqa: SIM115 - this class is the context manager
+            self.total_bytes = Path(path).stat().st_size or None  # a pipe has no size
+        except OSError as error:
+            raise SourceError(f"{self.name} cannot be opened: {error.strerror}") from None
+        return cast(io.BufferedReader, opened)
+
+    def _next_line(self) -> str | None:
+        self._line += 1
+        where = f"{self.name}, line {self._line}"
+        try:
+            line = self._stream.readline(LONGEST_LINE + 1)
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            raise SourceError(f"{where}: the gzip data is damaged or cut short; fetch the file again") from None
+        except OSError as error:
+            raise SourceError(f"{where}: reading failed: {error.strerror}") from None
+        if not line:
+            return None
+        if len(line) > LONGEST_LINE:
+            raise SourceError(f"{where} is longer than 64 KiB; is this a CSV file of flights?")
+        try:
+            return line.decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise SourceError(
+                f"{where} is not UTF-8; convert the file first, as with: iconv -f latin1 -t utf-8"
+            ) from None
+
+
+def cells_of(line: str) -> list[str] | None:
+    """Return the cells of one CSV line, or None where a quote or a carriage return stands where none may."""
+    if '"' not in line:
+        return line.split(",")
+    try:
+        return next(csv.reader([line], strict=True))
+    except (csv.Error, StopIteration):
+        return None
