@@ -1,0 +1,177 @@
+"""Reading and writing the folder of an artefact. Nothing is parsed before its SHA-256 has been compared.
+
+manifest.json    what the artefact says of itself
+scorecard.json   the numbers
+CHECKSUMS        SHA-256 of the two, in the form that `sha256sum -c CHECKSUMS` reads
+CHECKSUMS.sig    Ed25519 signature of CHECKSUMS, where it was signed
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+from atraso.artefact.manifest import FORMAT_VERSION, FileDigest, Manifest
+from atraso.artefact.tables import TablesFile
+from atraso.core.errors import ArtefactError, SettingsError
+from atraso.core.features import fingerprint
+
+MANIFEST, TABLES, CHECKSUMS, SIGNATURE = "manifest.json", "scorecard.json", "CHECKSUMS", "CHECKSUMS.sig"
+# A scorecard has a few hundred thousand numbers at most; anything larger is not one of ours.
+MAX_FILE_BYTES = 64 * 1024 * 1024
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+class _FormatOnly(msgspec.Struct, frozen=True):
+    format_version: int
+
+
+def write_artefact(
+    folder: Path, manifest: Manifest, tables: TablesFile, *, signing_key: Path | None = None
+) -> Manifest:
+    """Write the artefact to *folder* (made anew, in one step) and return the manifest as written.
+
+    The manifest's files, checksum and version are filled in here. With *signing_key* (PEM, Ed25519) it is signed.
+    """
+    key = _private_key(signing_key) if signing_key else None
+    table_bytes = msgspec.json.encode(tables) + b"\n"
+    manifest = msgspec.structs.replace(
+        manifest,
+        format_version=FORMAT_VERSION,
+        feature_fingerprint=fingerprint(),
+        files=(FileDigest(TABLES, len(table_bytes), hashlib.sha256(table_bytes).hexdigest()),),
+    )
+    # Through its own file form once: a whole number in a field of fractions reads back as a fraction.
+    manifest = msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest)
+    checksum = manifest.content_checksum()
+    manifest = msgspec.structs.replace(
+        manifest, checksum=checksum, version=f"{manifest.trained_to[:4]}.1+{checksum[:6]}"
+    )
+    manifest_bytes = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+    sums = "".join(
+        f"{hashlib.sha256(data).hexdigest()}  {name}\n"
+        for name, data in ((MANIFEST, manifest_bytes), (TABLES, table_bytes))
+    ).encode()
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    (fresh / MANIFEST).write_bytes(manifest_bytes)
+    (fresh / TABLES).write_bytes(table_bytes)
+    (fresh / CHECKSUMS).write_bytes(sums)
+    if key is not None:
+        (fresh / SIGNATURE).write_bytes(base64.b64encode(key.sign(sums)) + b"\n")
+    if folder.exists():
+        shutil.rmtree(folder)
+    fresh.rename(folder)
+    return manifest
+
+
+def read_artefact(folder: Path, *, verify_key: Path | None = None) -> tuple[Manifest, TablesFile]:
+    """Return what *folder* holds, or raise ArtefactError saying why it is refused and what to do.
+
+    With *verify_key* (PEM, Ed25519 public key) an artefact that is unsigned or signed by another key is refused.
+    """
+    if not folder.is_dir():
+        raise ArtefactError(f"there is no artefact at {folder}: give the folder that `atraso train --out` wrote")
+    for name in (MANIFEST, TABLES, CHECKSUMS):
+        if not (folder / name).is_file():
+            raise ArtefactError(f"{folder} is incomplete: {name} is missing; copy the whole folder again")
+    known = {MANIFEST, TABLES, CHECKSUMS, SIGNATURE}
+    extra = sorted(p.name for p in folder.iterdir() if p.name not in known and not p.name.startswith("."))
+    if extra:
+        raise ArtefactError(f"{folder} holds a file that is not part of an artefact: {extra[0]}; take it out")
+    sums = _read(folder / CHECKSUMS)
+    if verify_key is not None:
+        _check_signature(folder, sums, verify_key)
+    content = {name: _checked(folder, name, sums) for name in (MANIFEST, TABLES)}
+    manifest = _manifest(folder, content[MANIFEST])
+    listed = [d for d in manifest.files if d.name == TABLES]
+    if not listed or listed[0].sha256 != hashlib.sha256(content[TABLES]).hexdigest():
+        raise ArtefactError(f"{folder}: {TABLES} is not the one its manifest was written for; copy the folder again")
+    if manifest.feature_fingerprint != fingerprint():
+        raise ArtefactError(
+            f"{folder} was trained with other features (fingerprint {manifest.feature_fingerprint[:12]}, this "
+            f"version has {fingerprint()[:12]}): train it again with this version, or use the version that made it"
+        )
+    try:
+        tables = msgspec.json.decode(content[TABLES], type=TablesFile)
+    except msgspec.DecodeError as error:
+        raise ArtefactError(f"{folder}: {TABLES} is not a table of this format ({error}); train it again") from error
+    return manifest, tables
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of *folder* alone, checked against its checksum; for listings."""
+    for name in (MANIFEST, CHECKSUMS):
+        if not (folder / name).is_file():
+            raise ArtefactError(f"{folder} is not an artefact: {name} is missing")
+    return _manifest(folder, _checked(folder, MANIFEST, _read(folder / CHECKSUMS)))
+
+
+def _read(path: Path) -> bytes:
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise ArtefactError(f"{path} has {size} bytes, more than any artefact of this format; it is refused unread")
+    return path.read_bytes()
+
+
+def _checked(folder: Path, name: str, sums: bytes) -> bytes:
+    data = _read(folder / name)
+    digest = hashlib.sha256(data).hexdigest()
+    if f"{digest}  {name}".encode() not in sums.splitlines():
+        raise ArtefactError(
+            f"{folder / name} has been changed: its SHA-256 is not the one in {CHECKSUMS}; copy it again"
+        )
+    return data
+
+
+def _manifest(folder: Path, data: bytes) -> Manifest:
+    try:
+        written_as = msgspec.json.decode(data, type=_FormatOnly).format_version
+        if written_as != FORMAT_VERSION:
+            raise ArtefactError(
+                f"{folder} is written in format {written_as}, this version of Atraso reads format {FORMAT_VERSION}: "
+                "train it again with this version, or install the version that made it"
+            )
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ArtefactError(f"{folder}: {MANIFEST} is not a manifest ({error}); copy the folder again") from error
+    if manifest.checksum != manifest.content_checksum():
+        raise ArtefactError(f"{folder}: the manifest's checksum is not that of its content; copy the folder again")
+    return manifest
+
+
+def _check_signature(folder: Path, sums: bytes, verify_key: Path) -> None:
+    if not (folder / SIGNATURE).is_file():
+        raise ArtefactError(f"{folder} is not signed, and a key to verify with is set: sign it with --sign-key")
+    try:
+        key = load_pem_public_key(verify_key.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"the verify key {verify_key} cannot be read as a PEM public key: {error}") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise SettingsError(f"the verify key {verify_key} is not an Ed25519 key")
+    try:
+        key.verify(base64.b64decode(_read(folder / SIGNATURE), validate=False), sums)
+    except (InvalidSignature, binascii.Error) as error:
+        raise ArtefactError(
+            f"{folder}: the signature is not by the key {verify_key}; do not use this artefact"
+        ) from error
+
+
+def _private_key(path: Path) -> Ed25519PrivateKey:
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingsError(f"the signing key {path} cannot be read as an unencrypted PEM key: {error}") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SettingsError(f"the signing key {path} is not an Ed25519 key (openssl genpkey -algorithm ed25519)")
+    return key

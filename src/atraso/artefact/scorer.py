@@ -1,0 +1,284 @@
+"""The model in use: names in, an answer out.
+
+`predict` answers one flight by look-ups in numbers added up beforehand per key; `predict_many` answers a table by
+reading the scorecard's steps. Both are the same model; the tests prove them equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atraso.artefact.bundle import BUNDLED, read_artefact
+from atraso.artefact.key_sums import KeySums
+from atraso.artefact.manifest import Manifest
+from atraso.artefact.tables import TablesFile, days_off_of, rates_of, scorecard_of
+from atraso.artefact.times import moment_of
+from atraso.core.calendar import DaysOff, calendar_features
+from atraso.core.codes import AirlineNames, flight_number_of, folded, place_of
+from atraso.core.errors import ArtefactError, FieldError
+from atraso.core.flights import Flight, FlightTable
+from atraso.core.keys import MINUTES_A_DAY
+from atraso.core.leads import SCHEDULE
+from atraso.core.prediction import (
+    EXCEEDS_MINUTES,
+    QUANTILES,
+    Prediction,
+    Reason,
+    never_crossing,
+    never_crossing_many,
+    probability_shares,
+    quantile_minutes,
+    quantile_minutes_many,
+    sigmoid,
+)
+from atraso.core.rates import FrozenRates
+from atraso.core.scorecard import ANCHOR, THRESHOLDS_MINUTES, Scorecard
+
+Floats = NDArray[np.float64]
+
+_EXCEEDS_AT = tuple(THRESHOLDS_MINUTES.index(m) for m in EXCEEDS_MINUTES)
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+GOLDEN_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeAnswer:
+    """The flight-delay challenge's answer: the class it asks for and the probability behind it."""
+
+    predict: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionTable:
+    """Answers as columns of n rows; `exceeds` (n, 4) and `minutes` (n, 3) as in `Prediction`."""
+
+    delay_probability: Floats
+    delayed: NDArray[np.bool_]
+    base_rate: Floats
+    exceeds: Floats
+    minutes: Floats
+    reasons: tuple[tuple[Reason, ...], ...]
+    warnings: tuple[tuple[str, ...], ...]
+    basis: str
+    lead: str
+
+    def __len__(self) -> int:
+        return len(self.delay_probability)
+
+    def prediction(self, row: int) -> Prediction:
+        """Return one row as a `Prediction`."""
+        e, m = self.exceeds[row].tolist(), self.minutes[row].tolist()
+        return Prediction(
+            float(self.delay_probability[row]),
+            bool(self.delayed[row]),
+            float(self.base_rate[row]),
+            self.basis,
+            self.lead,
+            (e[0], e[1], e[2], e[3]),
+            (m[0], m[1], m[2]),
+            self.reasons[row] if self.reasons else (),
+            self.warnings[row] if self.warnings else (),
+        )
+
+
+class Scorer:
+    """A loaded artefact, ready to answer. It holds no state of the airport: answers are on the basis `schedule`."""
+
+    def __init__(self, manifest: Manifest, tables: TablesFile) -> None:
+        self.manifest = manifest
+        self.rates: FrozenRates = rates_of(tables.rates, tables.base)
+        self.days_off: DaysOff = days_off_of(tables)
+        self.scorecards = {(c.lead, c.schedule): scorecard_of(c) for c in tables.scorecards}
+        self.delay_range = tables.delay_range
+        self.zones = {a.icao: ZoneInfo(a.zone) for a in manifest.airports}
+        self._tables = tables
+        self._iata = {**tables.places, **{p.iata: p.icao for p in manifest.destinations if p.iata}}
+        self._destinations = frozenset(p.icao for p in manifest.destinations)
+        self._airlines = _airline_names(manifest, tables.rates.get("airline_route", {}))
+        self._codes = {a.icao: (a.icao, a.iata) for a in manifest.airlines}
+        self._sums = KeySums(self.scorecard(SCHEDULE.name, schedule=False), self.rates, self.days_off)
+        self._check_golden()
+
+    def scorecard(self, lead: str, *, schedule: bool) -> Scorecard:
+        """Return the scorecard of a lead, with or without the published schedule."""
+        return self.scorecards[lead, schedule]
+
+    def resolve(
+        self,
+        airline: str,
+        flight_number: str,
+        destination: str,
+        scheduled_departure: str,
+        origin: str | None = None,
+    ) -> tuple[Flight, tuple[str, ...]]:
+        """Return the flight that is meant and warnings about how it was read.
+
+        Raises FieldError naming the first field that cannot be used.
+        """
+        warnings: list[str] = []
+        start = self.origin_of(origin)
+        place = place_of(destination, self._iata, "destination")
+        if place not in self._destinations:
+            if place == start:
+                raise FieldError("destination", f"{destination!r} is the airport of departure itself")
+            warnings.append(f"destination {place} was not seen in training: the answer uses what is usual here")
+        code, note = self._airlines.icao(airline, start, place)
+        if note:
+            warnings.append(note)
+        number = flight_number_of(flight_number, self._codes.get(code, (code,)))
+        moment, note = moment_of(scheduled_departure, self.zones[start], "scheduled_departure")
+        if note:
+            warnings.append(note)
+        flight = Flight(code, number, start, place, moment)
+        note = self.calendar_warning(flight.scheduled_local_minutes)
+        return flight, (*warnings, note) if note else tuple(warnings)
+
+    def origin_of(self, text: str | None) -> str:
+        """Return the ICAO code of the airport of departure; it may be left out where the model covers just one."""
+        airports = self.manifest.airports
+        if text is None:
+            if len(airports) == 1:
+                return airports[0].icao
+            raise FieldError("origin", f"is needed: this model covers {', '.join(a.icao for a in airports)}")
+        code = folded(text)
+        for airport in airports:
+            if code in (airport.icao, airport.iata):
+                return airport.icao
+        raise FieldError("origin", f"{text!r} is not covered by this model, which knows {self.manifest.airport}")
+
+    def calendar_warning(self, scheduled_local: int) -> str | None:
+        """Return a warning where the artefact's table of holidays does not reach."""
+        if self.days_off.covers(scheduled_local // MINUTES_A_DAY):
+            return None
+        return (
+            f"holidays are known from {self.manifest.calendar_from} to {self.manifest.calendar_to} only: "
+            "this day counts as an ordinary one"
+        )
+
+    def predict(self, flight: Flight, *, explain: bool = False, warnings: tuple[str, ...] = ()) -> Prediction:
+        """Answer one flight; with *explain* the reasons come along."""
+        log_odds = never_crossing(self._sums.of(flight), ANCHOR)
+        probability = sigmoid(log_odds[ANCHOR])
+        e = [sigmoid(log_odds[k]) for k in _EXCEEDS_AT]
+        m = [quantile_minutes(log_odds, THRESHOLDS_MINUTES, level, *self.delay_range) for _, level in QUANTILES]
+        base_rate = self._tables.base[flight.origin]
+        return Prediction(
+            probability,
+            probability >= self.manifest.decision_threshold,
+            base_rate,
+            "schedule",
+            SCHEDULE.name,
+            (e[0], e[1], e[2], e[3]),
+            (m[0], m[1], m[2]),
+            self._reasons(FlightTable.of([flight]), [probability])[0] if explain else (),
+            warnings,
+        )
+
+    def predict_many(self, flights: FlightTable, *, explain: bool = False) -> PredictionTable:
+        """Answer every row of *flights* in one sweep; the same numbers as `predict` gives one by one."""
+        log_odds = self.scorecard(SCHEDULE.name, schedule=False).log_odds(self.schedule_features(flights))
+        fixed = never_crossing_many(log_odds, ANCHOR)
+        with np.errstate(over="ignore"):
+            exceeds = 1.0 / (1.0 + np.exp(-fixed[:, list(_EXCEEDS_AT)]))
+        minutes = np.column_stack(
+            [quantile_minutes_many(fixed, THRESHOLDS_MINUTES, level, *self.delay_range) for _, level in QUANTILES]
+        )
+        probability = exceeds[:, EXCEEDS_MINUTES.index(15)]
+        return PredictionTable(
+            probability,
+            probability >= self.manifest.decision_threshold,
+            np.array([self._tables.base[str(o)] for o in flights.origin]),
+            exceeds,
+            minutes,
+            self._reasons(flights, probability.tolist()) if explain else (),
+            (),
+            "schedule",
+            SCHEDULE.name,
+        )
+
+    def schedule_features(self, flights: FlightTable) -> dict[str, Floats]:
+        """Return the features that need neither state nor published schedule, one column each."""
+        return calendar_features(flights.scheduled_local, self.days_off) | self.rates.features(flights)
+
+    def challenge(self, airline_name: str, flight_type: str, month: int) -> ChallengeAnswer:
+        """Answer the flight-delay challenge's three facts from the artefact's own table of them.
+
+        Raises FieldError naming OPERA, TIPOVUELO or MES.
+        """
+        types = self._tables.challenge.get(airline_name)
+        if types is None:
+            known = ", ".join(self.manifest.challenge_airlines)
+            raise FieldError("OPERA", f"{airline_name!r} is not one of the airlines of the challenge: {known}")
+        months = types.get(flight_type)
+        if months is None:
+            raise FieldError("TIPOVUELO", f"{flight_type!r} is neither 'I' (international) nor 'N' (national)")
+        if not 1 <= month <= len(months):
+            raise FieldError("MES", f"{month!r} is not a month from 1 to 12")
+        probability = months[month - 1]
+        return ChallengeAnswer(int(probability > self._tables.challenge_threshold), probability)
+
+    def _reasons(self, flights: FlightTable, probability: list[float]) -> tuple[tuple[Reason, ...], ...]:
+        card = self.scorecard(SCHEDULE.name, schedule=False)
+        sums = card.group_sums(self.schedule_features(flights))
+        answers = []
+        for row, _ in enumerate(probability):
+            base_rate = self._tables.base[str(flights.origin[row])]
+            shares = card.shares({group: float(column[row]) for group, column in sums.items()}, base_rate)
+            effects = probability_shares(tuple(shares.values()), base_rate)
+            seen = self._seen(flights, row)
+            reasons = [Reason(g, seen[g], e) for g, e in zip(shares, effects, strict=True)]
+            answers.append(tuple(sorted(reasons, key=lambda r: -abs(r.effect))))
+        return tuple(answers)
+
+    def _seen(self, flights: FlightTable, row: int) -> dict[str, str]:
+        day, minute = divmod(int(flights.scheduled_local[row]), MINUTES_A_DAY)
+        weekday = _WEEKDAYS[(day + 3) % 7]
+        return {
+            "airline": str(flights.airline[row]),
+            "route": f"{flights.origin[row]}-{flights.destination[row]}",
+            "flight number": f"{flights.airline[row]} {flights.flight_number[row]}",
+            "time of day": f"{minute // 60:02d}:{minute % 60:02d}",
+            "calendar": f"{weekday}, public holiday" if day in self.days_off.holidays else weekday,
+        }
+
+    def _check_golden(self) -> None:
+        for golden in self.manifest.golden:
+            flight, _ = self.resolve(
+                golden.airline,
+                golden.flight_number,
+                golden.destination,
+                golden.scheduled_departure,
+                golden.origin,
+            )
+            answer = self.predict(flight)
+            asked = (golden.delay_probability, *golden.exceeds)
+            given = (answer.delay_probability, *answer.exceeds)
+            if max(abs(a - b) for a, b in zip(asked, given, strict=True)) > GOLDEN_TOLERANCE:
+                raise ArtefactError(
+                    f"this artefact does not give its own golden answer for {golden.airline} {golden.flight_number} "
+                    f"at {golden.scheduled_departure} ({given[0]:.9f}, not {asked[0]:.9f}): train it again here"
+                )
+
+
+def _airline_names(manifest: Manifest, on_route: Mapping[str, tuple[int, int]]) -> AirlineNames:
+    spellings: dict[str, list[str]] = {}
+    for card in sorted(manifest.airlines, key=lambda a: -a.departures):
+        for text in (card.icao, card.iata, card.name, *card.names):
+            codes = spellings.setdefault(folded(text), []) if text else []
+            if text and card.icao not in codes:
+                codes.append(card.icao)
+    for card in manifest.airlines:  # an airline's own ICAO code means that airline and no other
+        spellings[card.icao] = [card.icao]
+    return AirlineNames({k: tuple(v) for k, v in spellings.items()}, {k: n for k, (n, _) in on_route.items()})
+
+
+def load_scorer(folder: Path | None = None, *, verify_key: Path | None = None) -> Scorer:
+    """Return the scorer of the artefact at *folder*, or of the bundled one; raises ArtefactError where refused."""
+    return Scorer(*read_artefact(folder or BUNDLED, verify_key=verify_key))

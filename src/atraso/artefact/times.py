@@ -1,0 +1,40 @@
+"""Reading the time of a flight as people write it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from atraso.core.errors import FieldError
+
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)(Z|[+-]\d\d:?\d\d)?", re.ASCII | re.IGNORECASE
+)
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+
+
+def moment_of(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, str | None]:
+    """Return *text* (ISO 8601) as an aware time in *zone*, and a warning where a clock change makes it doubtful.
+
+    Without an offset it is the local time of *zone*; with one it is converted. Raises FieldError naming *field*.
+    """
+    match = _ISO.fullmatch(text.strip())
+    if match is None:
+        raise FieldError(field, f"{text!r} is not a date with a time such as 2017-07-14T08:30:00")
+    try:
+        moment = datetime.fromisoformat(text.strip().upper())
+    except ValueError:
+        raise FieldError(field, f"{text!r} is not a date and time that exist") from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise FieldError(field, f"the year of {text!r} is outside {FIRST_YEAR} to {LAST_YEAR}")
+    if moment.tzinfo is not None:
+        return moment.astimezone(zone), None
+    local = moment.replace(tzinfo=zone)
+    before, after = local.utcoffset(), local.replace(fold=1).utcoffset()
+    if before is None or after is None or before == after:
+        return local, None
+    if before < after:  # the clock jumps forward over this time: read it as if the clock had not been changed yet
+        shifted = local.astimezone(UTC).astimezone(zone)
+        return shifted, f"{text} is skipped by a clock change in {zone.key}; taken as {shifted.isoformat()}"
+    return local, f"{text} happens twice in {zone.key} because of a clock change; taken as the first"
