@@ -1,0 +1,78 @@
+"""`atraso train`: from departures to an artefact."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from atraso.core.errors import SettingsError
+
+
+@click.command(epilog="Example: atraso train --source scl --data scl_2017.csv.gz --out my-model")
+@click.option("--source", type=click.Choice(["scl", "nyc"]), default="scl", show_default=True, help="Kind of data.")
+@click.option("--data", metavar="FILE", help="The departures: a .csv or .csv.gz, or - for standard input (scl).")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write the artefact to.")
+@click.option("--replace", is_flag=True, help="Overwrite an artefact that is already there.")
+@click.option(
+    "--sign-key", type=click.Path(path_type=Path), help="Ed25519 private key (PEM) to sign the artefact with."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+def train(source: str, data: str | None, out: Path, replace: bool, sign_key: Path | None, as_json: bool) -> None:
+    """Train a model on real departures and write it as an artefact.
+
+    Prints how the model does on the last months by a split in time. The same data and library versions write the
+    same checksum, bit for bit.
+    """
+    import json
+
+    from rich.console import Console
+
+    from atraso.artefact.bundle import MANIFEST, read_artefact, write_artefact
+    from atraso.cli.show import bar, say, scores_table
+    from atraso.sources.registry import read
+    from atraso.training.holidays import days_off
+    from atraso.training.package import pack
+    from atraso.training.pipeline import train as fit
+
+    if out.exists() and not replace:
+        raise SettingsError(f"{out} exists already: choose another folder, or say --replace")
+    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise SettingsError(f"{out} is not an artefact, so it is not replaced: choose another folder")
+    with bar("reading departures") as progress:
+        reading = read(source, data, progress)
+    say(reading.summary())
+    years = reading.departures.flights.scheduled_local // (365 * 24 * 60) + 1970
+    countries = {_country(origin) for origin in reading.zones}
+    if len(countries) != 1:
+        raise SettingsError(f"one model covers airports of one country, not of {', '.join(sorted(countries))}")
+    calendar = days_off(countries.pop(), int(years.min()), int(years.max()))
+    with bar("training") as progress:
+        trained = fit(reading.departures, reading.unflown, calendar, progress)
+    manifest = write_artefact(out, *pack(reading, trained, calendar), signing_key=sign_key)
+    read_artefact(out)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "artefact": str(out),
+                    "version": manifest.version,
+                    "checksum": manifest.checksum,
+                    "scores": manifest.scores,
+                }
+            )
+        )
+        return
+    console = Console(file=sys.stdout)
+    console.print(scores_table(manifest.scores, manifest.scores_note))
+    console.print(f"artefact {manifest.version} in {out}\nchecksum {manifest.checksum}", highlight=False)
+
+
+def _country(icao: str) -> str:
+    from atraso.sources.airports import airport
+
+    known = airport(icao)
+    if known is None:
+        raise SettingsError(f"the airport {icao} is not known")
+    return known.country
