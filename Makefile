@@ -45,4 +45,28 @@ run: $(VENV)/.base ## API and page on http://127.0.0.1:5000 (PORT=, WORKERS=)
 train: $(VENV)/.dev ## Train the bundled SCL artefact again, bit for bit, from DATA=
 	$(BIN)/atraso train --source scl --data $(DATA) --out src/atraso/artefact/bundled --replace
 
-.PHONY: help lock run train
+# --- work -------------------------------------------------------------------------------------------------------
+test: $(VENV)/.dev ## Install what the tests need, then run them all
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## Lint, types, arrows between rooms, generated files
+	$(BIN)/ruff check src tests benchmarks scripts
+	$(BIN)/ruff format --check src tests benchmarks scripts
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/generate.py --check
+
+generate: $(VENV)/.dev ## Write the generated pages again
+	$(BIN)/python scripts/generate.py
+
+drill: $(VENV)/.dev ## Figures and faults at full size: start, memory, stop, training, batches (DATA=)
+	ATRASO_SCL_DATA=$(DATA) $(BIN)/python -m pytest -s --timeout 1800 tests/drill
+
+bench: $(VENV)/.dev ## Throughput side by side with nginx and FastAPI; writes benchmarks/results
+	$(BIN)/python -m benchmarks.run
+
+clean: ## Remove the environment and everything made by tools
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help lock run train test check generate drill bench clean
