@@ -168,8 +168,10 @@ def test_an_unknown_column_is_reported_once_and_ignored(tmp_path):
 
 
 def test_columns_are_found_by_name_in_any_order(tmp_path):
-    """The order of the columns does not matter."""
-    reading = read_scl(scl_path(tmp_path, row()[::-1], header=HEADER[::-1]))
+    """The order of the columns does not matter, nor does CRLF after a column that is needed."""
+    path = tmp_path / "flights.csv"
+    path.write_bytes(scl_text(row()[::-1], header=HEADER[::-1], line_end="\r\n").encode())
+    reading = read_scl(path)
     assert not reading.rejects
     assert reading.departures.delay_minutes.tolist() == [20]
 
@@ -298,6 +300,7 @@ def test_the_challenge_columns_go_with_the_departures(tmp_path):
             tmp_path,
             row(Fecha_I="2017-01-31 23:50:00", Fecha_O="2017-02-01 00:20:00", MES="2"),
             row(Vlo_I=""),
+            row(Fecha_I="2017-01-31 23:50:00", Fecha_O="2017-02-01 00:20:00", TIPOVUELO="N"),
             row(Emp_I="SKU", OPERA="Sky Airline", TIPOVUELO="N", Fecha_O="2017-07-14 08:45:00"),
         )
     )

@@ -72,10 +72,10 @@ class FlightLines:
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
-        if self._standard:
-            self._raw.detach()
-        else:
+        if not self._standard:
             self._raw.close()
+        elif self._raw is not sys.stdin.buffer:
+            self._raw.detach()
 
     def __enter__(self) -> Self:
         return self
@@ -87,8 +87,9 @@ class FlightLines:
 
     def _open(self, path: str | Path) -> io.BufferedReader:
         if self._standard:
-            # A reader of our own, so that looking ahead works whatever stands in for standard input.
-            return io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
+            stdin = sys.stdin.buffer
+            # Wrapped only where something that cannot be looked into stands in for standard input.
+            return stdin if isinstance(stdin, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, stdin))
         try:
             opened: BinaryIO = Path(path).open("rb")  # noqa: SIM115 - this class is the context manager
             self.total_bytes = Path(path).stat().st_size or None  # a pipe has no size
