@@ -89,6 +89,8 @@ def test_a_name_of_several_airlines_means_the_one_that_flies_there_most(scorer: 
         ({"airline": ""}, "airline"),
         ({"flight_number": ""}, "flight_number"),
         ({"flight_number": "28/2"}, "flight_number"),
+        ({"flight_number": "-"}, "flight_number"),
+        ({"flight_number": ".0"}, "flight_number"),
         ({"destination": "Lima!"}, "destination"),
         ({"destination": "QQX"}, "destination"),
         ({"destination": "SCEL"}, "destination"),

@@ -50,9 +50,9 @@ def test_a_key_never_seen_has_the_airports_rate() -> None:
     )
     found = rates.features(stranger)
 
-    assert found["rate.airline"][0] == rates.base["SCEL"]
+    assert found["rate.airline"][0] == rates.base_rate("SCEL")
     assert found["flights.flight"][0] == 0
-    assert rates.of_unseen("airline", "SCEL")["rate.airline"][0] == rates.base["SCEL"]
+    assert rates.of_unseen("airline", "SCEL")["rate.airline"][0] == rates.base_rate("SCEL")
 
 
 def test_the_rates_per_key_are_those_of_a_flight_with_that_key() -> None:

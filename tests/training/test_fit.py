@@ -44,7 +44,7 @@ def test_the_steps_equal_the_learner_on_ten_thousand_rows_with_missing_and_unsee
 def test_every_threshold_is_fitted_to_its_own_rate() -> None:
     """The mean probability of each threshold on the training rows is the rate at which it was passed."""
     x, delay = rows(6000, 3)
-    bias, steps = fit_steps(NAMES, x, delay)
+    bias, steps = fit_steps(NAMES, x, delay, 300)
     card = Scorecard("1h", True, bias, steps, {}, {})
     log_odds = card.log_odds({name: x[:, i] for i, name in enumerate(NAMES)})
 
@@ -56,7 +56,7 @@ def test_every_threshold_is_fitted_to_its_own_rate() -> None:
 def test_a_fit_can_be_repeated_bit_for_bit() -> None:
     """The same rows give the same numbers, every bit of them."""
     x, delay = rows(3000, 4)
-    first, again = fit_steps(NAMES, x, delay), fit_steps(NAMES, x, delay)
+    first, again = fit_steps(NAMES, x, delay, 300), fit_steps(NAMES, x, delay, 300)
 
     assert first[0].tobytes() == again[0].tobytes()
     assert [s.values.tobytes() for s in first[1]] == [s.values.tobytes() for s in again[1]]

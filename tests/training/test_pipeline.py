@@ -39,7 +39,7 @@ class Made:
 def few_rounds() -> Iterator[None]:
     """Learn with a tenth of the rounds: the way is the same, and fast enough for a test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "ROUNDS", 90)
+        patch.setattr(pipeline, "ROUNDS", dict.fromkeys(pipeline.ROUNDS, 90))
         patch.setattr(fit, "FURTHER_ROUNDS", 12)
         patch.setattr(fit, "STUMPS", {**fit.STUMPS, "learning_rate": 0.3})
         yield

@@ -29,7 +29,7 @@ class KeySums:
         steps = {step.feature: step for step in card.steps}
         self._tables: list[tuple[str, Mapping[str, Numbers]]] = []
         for kind in rates.tables:
-            names = [n for n in (f"rate.{kind}", f"flights.{kind}") if n in steps]
+            names = [n for n in (f"rate.{kind}", f"usual.{kind}", f"flights.{kind}") if n in steps]
             if names:
                 known, values = rates.per_key(kind)
                 total = sum(steps[name].at(values[name]) for name in names)
@@ -38,7 +38,7 @@ class KeySums:
                 )
         # What a key never seen adds depends on the origin's own rate.
         self._unseen: dict[tuple[str, str], Numbers] = {}
-        for origin in rates.base:
+        for origin in rates.totals:
             for kind, _ in self._tables:
                 values = rates.of_unseen(kind, origin)
                 total = sum(steps[name].at(v)[0] for name, v in values.items() if name in steps)

@@ -93,12 +93,13 @@ class Scorer:
 
     def __init__(self, manifest: Manifest, tables: TablesFile) -> None:
         self.manifest = manifest
-        self.rates: FrozenRates = rates_of(tables.rates, tables.base)
+        self.rates: FrozenRates = rates_of(tables)
         self.days_off: DaysOff = days_off_of(tables)
         self.scorecards = {(c.lead, c.schedule): scorecard_of(c) for c in tables.scorecards}
         self.delay_range = tables.delay_range
         self.zones = {a.icao: ZoneInfo(a.zone) for a in manifest.airports}
         self._tables = tables
+        self._base_rates = {a.icao: a.base_rate for a in manifest.airports}
         self._iata = {**tables.places, **{p.iata: p.icao for p in manifest.destinations if p.iata}}
         self._destinations = frozenset(p.icao for p in manifest.destinations)
         self._airlines = _airline_names(manifest, tables.rates.get("airline_route", {}))
@@ -168,7 +169,7 @@ class Scorer:
         probability = sigmoid(log_odds[ANCHOR])
         e = [sigmoid(log_odds[k]) for k in _EXCEEDS_AT]
         m = [quantile_minutes(log_odds, THRESHOLDS_MINUTES, level, *self.delay_range) for _, level in QUANTILES]
-        base_rate = self._tables.base[flight.origin]
+        base_rate = self._base_rates[flight.origin]
         return Prediction(
             probability,
             probability >= self.manifest.decision_threshold,
@@ -194,7 +195,7 @@ class Scorer:
         return PredictionTable(
             probability,
             probability >= self.manifest.decision_threshold,
-            np.array([self._tables.base[str(o)] for o in flights.origin]),
+            np.array([self._base_rates[str(o)] for o in flights.origin]),
             exceeds,
             minutes,
             self._reasons(flights, probability.tolist()) if explain else (),
@@ -229,7 +230,7 @@ class Scorer:
         sums = card.group_sums(self.schedule_features(flights))
         answers = []
         for row, _ in enumerate(probability):
-            base_rate = self._tables.base[str(flights.origin[row])]
+            base_rate = self._base_rates[str(flights.origin[row])]
             shares = card.shares({group: float(column[row]) for group, column in sums.items()}, base_rate)
             effects = probability_shares(tuple(shares.values()), base_rate)
             seen = self._seen(flights, row)
@@ -267,7 +268,7 @@ class Scorer:
                 )
 
 
-def _airline_names(manifest: Manifest, on_route: Mapping[str, tuple[int, int]]) -> AirlineNames:
+def _airline_names(manifest: Manifest, on_route: Mapping[str, tuple[int, int, int]]) -> AirlineNames:
     spellings: dict[str, list[str]] = {}
     for card in sorted(manifest.airlines, key=lambda a: -a.departures):
         for text in (card.icao, card.iata, card.name, *card.names):
@@ -276,7 +277,7 @@ def _airline_names(manifest: Manifest, on_route: Mapping[str, tuple[int, int]]) 
                 codes.append(card.icao)
     for card in manifest.airlines:  # an airline's own ICAO code means that airline and no other
         spellings[card.icao] = [card.icao]
-    return AirlineNames({k: tuple(v) for k, v in spellings.items()}, {k: n for k, (n, _) in on_route.items()})
+    return AirlineNames({k: tuple(v) for k, v in spellings.items()}, {k: n for k, (n, *_) in on_route.items()})
 
 
 def load_scorer(folder: Path | None = None, *, verify_key: Path | None = None) -> Scorer:

@@ -33,14 +33,14 @@ class ScorecardFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TablesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the model computes with.
 
-    `rates`: kind -> key -> [flights, late flights]; `holidays`: days since 1970, complete between `calendar`'s two
+    `rates`: kind -> key -> [flights, late flights, sum of clipped delays in minutes], `totals` the same per airport; `holidays`: days since 1970, complete between `calendar`'s two
     days; `delay_range`: least and greatest delay in training, minutes; `challenge`: airline -> type -> 12
     probabilities, January to December; `places`: IATA -> ICAO of the world's airports.
     """
 
     scorecards: tuple[ScorecardFile, ...]
-    rates: dict[str, dict[str, tuple[int, int]]]
-    base: dict[str, float]
+    rates: dict[str, dict[str, tuple[int, int, int]]]
+    totals: dict[str, tuple[int, int, int]]
     holidays: tuple[int, ...]
     calendar: tuple[int, int]
     delay_range: tuple[float, float]
@@ -79,22 +79,22 @@ def scorecard_of(file: ScorecardFile) -> Scorecard:
     return Scorecard(file.lead, file.schedule, np.array(file.bias), steps, file.reference, file.weight)
 
 
-def rates_file(rates: FrozenRates) -> dict[str, dict[str, tuple[int, int]]]:
+def rates_file(rates: FrozenRates) -> dict[str, dict[str, tuple[int, int, int]]]:
     """Return the file form of frozen rates."""
     return {
-        kind: {str(key): (int(n), int(k)) for key, n, k in zip(known, total, late, strict=True)}
-        for kind, (known, total, late) in rates.tables.items()
+        kind: {str(key): (n, late, delay) for key, (n, late, delay) in zip(known, counts.tolist(), strict=True)}
+        for kind, (known, counts) in rates.tables.items()
     }
 
 
-def rates_of(tables: dict[str, dict[str, tuple[int, int]]], base: dict[str, float]) -> FrozenRates:
-    """Return frozen rates of their file form."""
+def rates_of(file: TablesFile) -> FrozenRates:
+    """Return the frozen rates of their file form."""
     out = {}
-    for kind, table in tables.items():
+    for kind, table in file.rates.items():
         keys = sorted(table)
-        counts = np.array([table[key] for key in keys], dtype=np.int64).reshape(len(keys), 2)
-        out[kind] = (np.array(keys, dtype=np.str_), counts[:, 0].copy(), counts[:, 1].copy())
-    return FrozenRates(out, base)
+        counts = np.array([table[key] for key in keys], dtype=np.int64).reshape(len(keys), 3)
+        out[kind] = (np.array(keys, dtype=np.str_), counts)
+    return FrozenRates(out, file.totals)
 
 
 def days_off_of(file: TablesFile) -> DaysOff:

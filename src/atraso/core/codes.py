@@ -70,7 +70,8 @@ def flight_number_of(text: str, airline_codes: tuple[str, ...]) -> str:
         if code and number.startswith(code) and len(number) > len(code):
             number = number[len(code) :]
             break
-    number = (number.removesuffix(".0").lstrip("0") or "0") if number else ""
+    number = number.removesuffix(".0")
+    number = number.lstrip("0") or number[:1]
     if not _FLIGHT_NUMBER.fullmatch(number):
         raise FieldError("flight_number", f"{text!r} is not a flight number such as 282 or LA282")
     return number

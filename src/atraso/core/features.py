@@ -37,7 +37,7 @@ class Feature:
     needs: frozenset[str]
 
 
-# Frozen late rates of the training period, per kind, and the group under which the reader meets them.
+# Frozen late rates and mean delays of the training period, per kind, and the group under which the reader meets them.
 FROZEN_RATES = {
     "airline": "airline",
     "route": "route",
@@ -110,7 +110,8 @@ def _specification() -> tuple[Feature, ...]:
         of("days_since_off", "day", "calendar", CALENDAR),
         of("bridge", "day", "calendar", CALENDAR),
     ]
-    spec += [of(f"rate.{kind}", kind, group, RATES) for kind, group in FROZEN_RATES.items()]
+    for kind, group in FROZEN_RATES.items():
+        spec += [of(f"rate.{kind}", kind, group, RATES), of(f"usual.{kind}", kind, group, RATES)]
     spec += [of("flights.flight", "flight", "flight number", RATES)]
     for kind, ranges in CROWDING_MINUTES.items():
         spec += [of(f"crowd.{kind}.{a}..{b}", "crowding", "crowding", SCHEDULE) for a, b in ranges]

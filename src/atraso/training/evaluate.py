@@ -54,7 +54,7 @@ def log_odds(scorer: Scorer, question: Judged, lead_name: str) -> Floats:
     """Return the log-odds (n, thresholds) of the scored departures, each asked at *lead_name* before its schedule."""
     lead = LEAD_BY_NAME[lead_name]
     flights = question.data.flights
-    unknown = sorted(set(flights.origin.tolist()) - set(scorer.rates.base))
+    unknown = sorted(set(flights.origin.tolist()) - set(scorer.rates.totals))
     if unknown:
         raise SourceError(f"the model knows departures of {scorer.manifest.airport}, not of {', '.join(unknown)}")
     columns = scorer.schedule_features(flights)

@@ -32,16 +32,18 @@ STUMPS: dict[str, Any] = {
     "force_row_wise": True,
     "seed": SEED,
 }
-ROUNDS = 900
 # The other thresholds start from a scaled copy of the anchor's scorecard and learn only where they differ from it.
 FURTHER = {**STUMPS, "learning_rate": 0.1}
 FURTHER_ROUNDS = 100
 
 
-def fit_steps(names: Sequence[str], matrix: Floats, delay_minutes: Floats) -> tuple[Floats, tuple[Steps, ...]]:
+def fit_steps(
+    names: Sequence[str], matrix: Floats, delay_minutes: Floats, rounds: int
+) -> tuple[Floats, tuple[Steps, ...]]:
     """Fit the stumps of every threshold; return bias (thresholds,) and one `Steps` per feature that matters.
 
-    *matrix* is (flights, features) in the order of *names*, NaN where unknown.
+    *matrix* is (flights, features) in the order of *names*, NaN where unknown; *rounds* is the number of stumps at
+    the anchor threshold.
     """
     try:
         import lightgbm  # noqa: PLC0415 - a learner loads only where one is trained
@@ -49,7 +51,7 @@ def fit_steps(names: Sequence[str], matrix: Floats, delay_minutes: Floats) -> tu
         raise MissingExtraError("Training", "train") from error
     labels = delay_minutes[:, None] > np.array(THRESHOLDS_MINUTES)
     data = lightgbm.Dataset(matrix, labels[:, ANCHOR].astype(np.float64), params=STUMPS, free_raw_data=False)
-    anchor = lightgbm.train(STUMPS, data, ROUNDS)
+    anchor = lightgbm.train(STUMPS, data, rounds)
     anchor_score: Floats = np.asarray(anchor.predict(matrix, raw_score=True), dtype=np.float64)
     anchor_bias, anchor_stumps = read_stumps(anchor, len(names))
     biases, tables = [], []

@@ -37,7 +37,7 @@ def pack(reading: Reading, trained: Trained, days_off: DaysOff) -> tuple[Manifes
     tables = TablesFile(
         scorecards=tuple(scorecard_file(card) for card in trained.scorecards),
         rates=rates_file(trained.rates),
-        base=trained.rates.base,
+        totals=trained.rates.totals,
         holidays=tuple(sorted(days_off.holidays)),
         calendar=(days_off.first, days_off.last),
         delay_range=(float(departures.delay_minutes.min()), float(departures.delay_minutes.max())),
@@ -46,7 +46,7 @@ def pack(reading: Reading, trained: Trained, days_off: DaysOff) -> tuple[Manifes
         places=dict(sorted(airport_icao_by_iata().items())),
     )
     local = departures.flights.scheduled_local
-    origins = tuple(sorted(trained.rates.base))
+    origins = tuple(sorted(trained.rates.totals))
     test_days = departures.flights.scheduled_local[trained.split.test] // MINUTES_A_DAY
     manifest = Manifest(
         format_version=0,
@@ -55,7 +55,7 @@ def pack(reading: Reading, trained: Trained, days_off: DaysOff) -> tuple[Manifes
         checksum="",
         feature_fingerprint="",
         airport=",".join(origins),
-        airports=tuple(_airport_card(icao, trained.rates.base[icao]) for icao in origins),
+        airports=tuple(_airport_card(icao, trained.rates.base_rate(icao)) for icao in origins),
         airlines=_airline_cards(departures.flights),
         destinations=_place_cards(departures.flights),
         challenge_airlines=tuple(table),
