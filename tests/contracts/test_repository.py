@@ -76,8 +76,9 @@ print(opened)
 def test_the_service_does_not_load_training_tools(unwanted: str) -> None:
     """A worker with its model loaded has none of the packages that only training needs."""
     code = (
-        "import sys; from atraso.bootstrap import create_service; from atraso.settings import load_settings\n"
-        f"create_service(load_settings({{}}, None)); print({unwanted!r} in sys.modules)"
+        "import sys; from atraso.bootstrap import create_service, load_model; from atraso.settings import load_settings\n"
+        "settings = load_settings({}, None); create_service(settings, load_model(settings))\n"
+        f"print({unwanted!r} in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 

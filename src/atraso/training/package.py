@@ -104,7 +104,7 @@ def _airport_card(icao: str, base_rate: float) -> AirportCard:
     known = airport(icao)
     if known is None:
         raise ValueError(f"a source let an unknown airport through: {icao}")
-    return AirportCard(icao, known.iata, known.name, known.zone, known.country, base_rate)
+    return AirportCard(icao, known.iata, known.city or known.name, known.zone, known.country, base_rate)
 
 
 def _airline_cards(flights: FlightTable) -> tuple[AirlineCard, ...]:

@@ -1,0 +1,62 @@
+"""The whole service on one screen: the front's table, the routes, the middleware."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from atraso.artefact.scorer import Scorer
+from atraso.core.errors import AtrasoError
+from atraso.serving.challenge import Challenge
+from atraso.serving.front import Front
+from atraso.serving.headers import SecurityHeaders
+from atraso.serving.openapi import openapi_document
+from atraso.serving.ops import ops_routes
+from atraso.serving.pages import page_routes
+from atraso.serving.predictions import DEFAULT_LIMITS, Limits, Predictions
+from atraso.serving.problems import MethodNotAllowedError, NoSuchRouteError, refusal_of
+
+
+def create_app(scorer: Scorer, *, limits: Limits = DEFAULT_LIMITS, now: Callable[[], float] = time.time) -> Front:
+    """Return the service as an ASGI callable; make it in the process that serves it.
+
+    *now* tells the time in seconds since 1970.
+    """
+    predictions = Predictions(scorer, limits, now)
+    challenge = Challenge(scorer, limits)
+    document = openapi_document(scorer, predictions, limits)
+    routes = [
+        *ops_routes(scorer.manifest, msgspec.json.encode(document)),
+        *page_routes(scorer.manifest, predictions, document, now),
+    ]
+    middleware = [Middleware(SecurityHeaders)]
+    rest = Starlette(
+        routes=routes, middleware=middleware, exception_handlers={HTTPException: _refuse, Exception: _refuse}
+    )
+    rest.router.redirect_slashes = False  # a redirect would be built from the client's own Host header
+    table = {
+        "/v1/predictions": {"GET": predictions.get, "HEAD": predictions.get, "POST": predictions.post},
+        "/predict": {"POST": challenge.post},
+    }
+    return Front(table, rest, limits.max_body_bytes)
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Answer an error of a route, or the router's own 404 and 405."""
+    if isinstance(error, HTTPException):
+        error = _router_error(request, error)
+    refusal = refusal_of(error, request.url.path)
+    return Response(refusal.body, refusal.status, dict(refusal.headers))
+
+
+def _router_error(request: Request, error: HTTPException) -> AtrasoError:
+    if error.status_code == 405:
+        return MethodNotAllowedError((error.headers or {}).get("Allow", "GET, HEAD").split(", "))
+    return NoSuchRouteError("there is nothing at this path; /docs lists the routes")

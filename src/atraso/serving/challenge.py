@@ -1,0 +1,63 @@
+"""`/predict` in the contract of the flight-delay challenge: three facts of a flight in, 0 or 1 out.
+
+The contract knows one status for every refusal of a content: 400.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from starlette.types import Scope
+
+from atraso.artefact.scorer import Scorer
+from atraso.core.errors import FieldError
+from atraso.serving.places import Places, check_values, decoded, read_fields
+from atraso.serving.predictions import AT_A_TIME, Limits
+from atraso.serving.problems import ChallengeRefusedError
+from atraso.serving.wire import ChallengeClasses, ChallengeFlight, ChallengeRequest
+
+_request = msgspec.json.Decoder(ChallengeRequest)
+_encode = msgspec.json.Encoder().encode
+
+
+class Challenge:
+    """Answers the challenge's questions with one scorer."""
+
+    def __init__(self, scorer: Scorer, limits: Limits) -> None:
+        self._scorer = scorer
+        self._limits = limits
+
+    async def post(self, scope: Scope, body: bytes) -> bytes:
+        """Answer `POST /predict`; raises NotJsonError and ChallengeRefusedError."""
+        request = decoded(body, _request)
+        if request is None or not 1 <= len(request.flights) <= self._limits.max_flights:
+            raise await self._refusal(body)
+        try:
+            return _encode(ChallengeClasses([self._class_of(f) for f in request.flights]))
+        except FieldError:
+            raise await self._refusal(body) from None
+
+    def _class_of(self, flight: ChallengeFlight) -> int:
+        return self._scorer.challenge(flight.opera, flight.tipovuelo, flight.mes).predict
+
+    async def _refusal(self, body: bytes) -> ChallengeRefusedError:
+        places = Places()
+        flights = read_fields(body, ChallengeRequest, "", places).get("flights")
+        if flights is not None and not 1 <= len(flights) <= self._limits.max_flights:
+            places.add("/flights", f"holds {len(flights)} flights; one request takes 1 to {self._limits.max_flights}")
+            flights = None
+        good = {"OPERA": next(iter(self._scorer.manifest.challenge_airlines), ""), "TIPOVUELO": "N", "MES": 1}
+        for row, raw in enumerate(flights or ()):
+            if row % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            if places.full:
+                break
+            pointer = f"/flights/{row}"
+            usable = read_fields(raw, ChallengeFlight, pointer, places)
+            check_values(self._ask, usable, good, pointer, places)
+        return ChallengeRefusedError(places.told())
+
+    def _ask(self, **facts: Any) -> int:
+        return self._scorer.challenge(facts["OPERA"], facts["TIPOVUELO"], facts["MES"]).predict

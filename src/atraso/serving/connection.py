@@ -1,0 +1,289 @@
+"""One client's connection: whose turn it is, its deadlines, and refusals that the client can read."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from math import inf
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from atraso.serving.exchange import Exchange
+from atraso.serving.gate import (
+    BODY_BYTES_PER_SECOND,
+    LINGER_BYTES,
+    LINGER_S,
+    MAX_LINGERING,
+    MIN_WRITE_PROGRESS_BYTES,
+    Gate,
+)
+from atraso.serving.refusals import refusal
+
+# Where the bytes stand: between requests, in a head, in a body, or past caring.
+IDLE, HEAD, BODY, REFUSED = range(4)
+
+
+class Connection(HttpToolsProtocol):
+    """Everything of a limited connection but the reading of requests, which is its subclass's."""
+
+    deadline = inf
+
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.gate = gate
+        self.limits = gate.limits
+        self._first_look_s = min(self.limits.write_timeout_s, self.limits.keep_alive_timeout_s)
+        self._phase = IDLE
+        # Of the head or body that is arriving: when it was first seen incomplete (0: it was not), and how
+        # many bytes were fed for it in whole pieces (negative inside the piece that began it).
+        self._since = 0.0
+        self._spent = 0
+        self._announced = 0
+        self._received = 0
+        self._chunks: list[bytes] = []
+        self._unfed: memoryview | None = None
+        # Of the requests that are complete.
+        self._at_work: Exchange | None = None
+        self._task: asyncio.Task[None]
+        self._waiting: deque[Exchange] = deque()
+        self._held_bytes = 0
+        # Of the end.
+        self._stopping = False
+        self._half_closed = False
+        self._refusal = b""
+        self._discarded = 0
+        self._answered_at = 0.0
+        self._unsent = 0
+
+    def _read_on(self) -> None:
+        """Parse what was left unparsed while requests waited."""
+        raise NotImplementedError
+
+    # --- life and death -------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the client in, or turn it away at once when the worker has as many as it may have."""
+        full = len(self.connections) >= self.limits.max_connections
+        super().connection_made(transport)
+        self.gate.watch(self.loop, cast("set[Connection]", self.connections))
+        self.deadline = time.monotonic() + self.limits.head_timeout_s
+        if full:
+            self._refuse(503, "The service has as many connections as it can hold; try again shortly.")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give back everything that was held for this client."""
+        self.deadline = inf
+        self._phase = REFUSED
+        self.connections.discard(self)
+        self.gate.lingering.discard(self)
+        self._release(self._held_bytes)
+        if self._at_work is not None:
+            # The application goes on for nobody; its work counts until it ends.
+            self._at_work.leave()
+            self._task.add_done_callback(self.gate.end_work)
+        self._waiting.clear()
+        self._chunks = []
+        self._unfed = None
+        self.flow.resume_writing()
+        self.parser = None  # type: ignore[assignment]  # it holds our methods, and we it
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the way back open while an answer is due: a client may close its half after asking."""
+        self._half_closed = True
+        if self._at_work is not None:
+            self._end_after_last()
+            return True
+        if self._phase == BODY:
+            self._refuse(400, f"The body ended after {self._received:,} bytes, before it was complete.")
+        elif self._phase == HEAD:
+            self._refuse(400, "The request ended before its head was complete.")
+        return False
+
+    def shutdown(self) -> None:
+        """Close when idle; else finish what is complete, and give half the stopping time to the rest."""
+        self._stopping = True
+        self.deadline = min(self.deadline, time.monotonic() + self.limits.shutdown_timeout_s / 2)
+        if self._at_work is not None:
+            self._end_after_last()
+        elif self._phase == IDLE and not self._spent:
+            self.transport.close()
+
+    def _end_after_last(self) -> None:
+        if self._at_work is not None and not self._waiting:
+            self._at_work.keep_alive = False
+
+    # --- turns ----------------------------------------------------------------------------------------------
+
+    def _hold(self, size: int) -> bool:
+        """Count *size* bytes as held for this client; False when the worker may not hold them."""
+        self._held_bytes += size
+        self.gate.buffered_bytes += size
+        return self.gate.buffered_bytes <= self.limits.max_buffered_bytes
+
+    def _release(self, size: int) -> None:
+        self._held_bytes -= size
+        self.gate.buffered_bytes -= size
+
+    def _next(self) -> None:
+        """Begin the oldest request that waits; one whose turn comes while the worker is full is refused."""
+        while self._waiting:
+            exchange = self._waiting.popleft()
+            if (self._stopping or self._half_closed) and not self._waiting:
+                exchange.keep_alive = False
+            if self.gate.working < self.limits.max_concurrency:
+                self._begin(exchange)
+                return
+            self._release(exchange.held_bytes)
+            detail = "The service is answering as many requests as it can; try again shortly."
+            keep_alive, with_body = exchange.keep_alive, exchange.scope["method"] != "HEAD"
+            self.transport.write(self._render(503, detail, close=not keep_alive, with_body=with_body))
+            if not keep_alive:
+                self.transport.close()
+                self._waiting.clear()
+            self._rest()
+
+    def _begin(self, exchange: Exchange) -> None:
+        self._at_work = exchange
+        self.gate.working += 1
+        if not self.flow.write_paused:
+            self.deadline = inf
+        self._task = task = self.loop.create_task(exchange.run(self.app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def on_response_complete(self) -> None:
+        """Go on with what waits: the next request, a refusal, or bytes not yet parsed."""
+        self.gate.working -= 1
+        exchange, self._at_work = self._at_work, None
+        if exchange is not None and exchange.held_bytes:
+            self._release(exchange.held_bytes)
+        self._rest()
+        if self.transport.is_closing():
+            return
+        if self._waiting:
+            self._next()
+            if self._at_work is not None:
+                return
+        if self._refusal:
+            self._say_refusal()
+        elif self._phase == BODY or self.flow.read_paused:
+            self._read_on()
+
+    def _rest(self) -> None:
+        """Set the deadline of a connection that has had its answers."""
+        now = time.monotonic()
+        self._answered_at = now
+        if self.flow.write_paused:
+            return
+        self._unsent = 0
+        if self._since:
+            self._since = now
+            self.deadline = now + self.limits.head_timeout_s
+        else:
+            # The answer may not have left yet, so the first look is for that.
+            self.deadline = now + self._first_look_s
+
+    def pause_writing(self) -> None:
+        """Make the application wait, and start the clock for the client to read."""
+        super().pause_writing()
+        self._unsent = self.transport.get_write_buffer_size()
+        self.deadline = time.monotonic() + self.limits.write_timeout_s
+
+    def resume_writing(self) -> None:
+        """Let the application go on."""
+        super().resume_writing()
+        if self._at_work is not None:
+            self.deadline = inf
+        else:
+            self._rest()
+
+    # --- deadlines ------------------------------------------------------------------------------------------
+
+    def expire(self, now: float) -> None:
+        """Do what is due at the deadline."""
+        unsent = self.transport.get_write_buffer_size()
+        if self._refusal and self._at_work is None:
+            self.transport.abort()
+        elif unsent:
+            self._expire_unread(now, unsent)
+        elif self._at_work is not None:
+            self.deadline = inf
+        elif self.transport.is_closing():
+            self.transport.abort()
+        elif self._stopping:
+            self._refuse(503, "The service is stopping; try again shortly.")
+        elif self._phase == BODY:
+            self._expire_body(now)
+        elif self._phase == HEAD or self._spent:
+            self._refuse(408, f"The request head did not arrive within {self.limits.head_timeout_s:g} s.")
+        elif self._answered_at and now < self._answered_at + self.limits.keep_alive_timeout_s:
+            self.deadline = self._answered_at + self.limits.keep_alive_timeout_s
+        else:
+            self.transport.close()
+
+    def _expire_unread(self, now: float, unsent: int) -> None:
+        stalled = self._unsent and unsent > self._unsent - MIN_WRITE_PROGRESS_BYTES
+        if stalled or self._stopping:
+            self.transport.abort()
+        self._unsent = unsent
+        self.deadline = now + self.limits.write_timeout_s
+
+    def _expire_body(self, now: float) -> None:
+        allowed_s = self.limits.body_timeout_s + self._received / BODY_BYTES_PER_SECOND
+        if now < self._since + allowed_s:
+            self.deadline = self._since + allowed_s
+        else:
+            so_far = f"{self._received:,} of {self._announced:,}" if self._announced else f"{self._received:,}"
+            self._refuse(408, f"The body did not arrive in time: {so_far} bytes in {allowed_s:.3g} s.")
+
+    # --- refusals -------------------------------------------------------------------------------------------
+
+    def _render(self, status: int, detail: str, *, close: bool, with_body: bool) -> bytes:
+        headers = list(self.server_state.default_headers)
+        if status == 503:
+            headers.append((b"retry-after", b"%d" % next(self.gate.retry_after_s)))
+        return refusal(status, detail, headers, close=close, with_body=with_body)
+
+    def _refuse(self, status: int, detail: str) -> None:
+        """Refuse what is arriving and all that follows; said after the answers to the requests before."""
+        with_body = self._phase == IDLE or self.scope.get("method") != "HEAD"
+        self._refusal = self._render(status, detail, close=True, with_body=with_body)
+        self._phase = REFUSED
+        self._unfed = None
+        self._chunks = []
+        if self._at_work is None:
+            self._say_refusal()
+
+    def _say_refusal(self) -> None:
+        transport, gate = self.transport, self.gate
+        if transport.is_closing():
+            return
+        transport.write(self._refusal)
+        self._release(self._held_bytes)
+        self.deadline = time.monotonic() + LINGER_S
+        if self._half_closed or not transport.can_write_eof() or len(gate.lingering) >= MAX_LINGERING:
+            transport.close()
+        else:
+            # From here on it is leaving, and holds no place that another client could have.
+            self.connections.discard(self)
+            gate.lingering.add(self)
+            transport.write_eof()
+            self.flow.resume_reading()
+
+    def _discard(self, size: int) -> None:
+        """Read on after a refusal, for a while."""
+        self._discarded += size
+        if self._discarded > LINGER_BYTES:
+            self.transport.abort()

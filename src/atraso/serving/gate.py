@@ -1,0 +1,94 @@
+"""What the connections of one worker share: limits, the bytes held for all, the clock for the slow."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# An honest large body needs longer than a small one: each 256 KiB that arrived buys one more second.
+BODY_BYTES_PER_SECOND = 256 * KIB
+# A client that reads its answer more slowly than this in each write timeout is not reading it.
+MIN_WRITE_PROGRESS_BYTES = 4 * KIB
+# After a refusal we read on for a moment, because closing on unread bytes makes the kernel reset the
+# connection and the client lose the answer. Both bounds keep that courtesy from becoming a hole.
+LINGER_S = 2.0
+LINGER_BYTES = 16 * MIB
+MAX_LINGERING = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What one worker accepts of its clients; times in seconds, sizes in bytes, counts per worker.
+
+    `max_concurrency` counts complete requests that are being answered, not clients that are still sending.
+    `max_buffered_bytes` is the memory that the bodies of all connections may hold together.
+    """
+
+    head_timeout_s: float = 5.0
+    body_timeout_s: float = 5.0
+    keep_alive_timeout_s: float = 60.0
+    write_timeout_s: float = 10.0
+    shutdown_timeout_s: float = 1.5
+    max_head_bytes: int = 16 * KIB
+    max_body_bytes: int = 4 * MIB
+    max_buffered_bytes: int = 64 * MIB
+    max_connections: int = 16_000
+    max_concurrency: int = 1000
+
+    @property
+    def sweep_interval_s(self) -> float:
+        """Return how often to look at deadlines: every 0.25 s, or four times within the shortest of them."""
+        clients = min(self.head_timeout_s, self.body_timeout_s, self.keep_alive_timeout_s)
+        return min(0.25, clients / 4, self.write_timeout_s / 4)
+
+
+class Expiring(Protocol):
+    """A connection with a moment (of the monotonic clock) at which it wants to be looked at."""
+
+    deadline: float
+    transport: asyncio.Transport
+
+    def expire(self, now: float) -> None:
+        """Do what is due: close, refuse, or name a later deadline."""
+
+
+class Gate:
+    """Shared by all connections of a worker; one timer looks after all their deadlines.
+
+    A timer per request would cost more than the request's own parsing, so each connection only writes a
+    number and the sweep compares it.
+    """
+
+    def __init__(self, limits: ServerLimits) -> None:
+        self.limits = limits
+        self.buffered_bytes = 0
+        self.working = 0
+        self.lingering: set[Expiring] = set()
+        # Clients told to come back spread over 1 to 5 s, so that they do not return as one wave.
+        self.retry_after_s = itertools.cycle(range(1, 6))
+        self._watching = False
+
+    def end_work(self, _: object) -> None:
+        """Count one piece of work less."""
+        self.working -= 1
+
+    def watch(self, loop: asyncio.AbstractEventLoop, connections: Iterable[Expiring]) -> None:
+        """Start the sweep over *connections* (a living set) on *loop*, once."""
+        if not self._watching:
+            self._watching = True
+            self._sweep(loop, connections)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop, connections: Iterable[Expiring]) -> None:
+        loop.call_later(self.limits.sweep_interval_s, self._sweep, loop, connections)
+        now = time.monotonic()
+        due = [connection for connection in connections if connection.deadline <= now]
+        due += [connection for connection in self.lingering if connection.deadline <= now]
+        for connection in due:
+            connection.expire(now)

@@ -1,0 +1,202 @@
+"""The OpenAPI 3.1 document: the routes, with the schemas that msgspec derives from `wire.py`.
+
+`tests/serving/test_openapi.py` keeps it and the app's routes equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from atraso import __version__
+from atraso.artefact.manifest import GoldenFlight, Manifest
+from atraso.artefact.scorer import Scorer
+from atraso.serving import wire
+from atraso.serving.predictions import Limits, Predictions
+from atraso.serving.problems import PROBLEM_JSON, STATUSES, problem_body
+from atraso.serving.wire import Place
+
+Json = dict[str, Any]
+
+_SHAPES = (
+    wire.PredictionRequest,
+    wire.FlightQuery,
+    wire.Answer,
+    wire.ChallengeRequest,
+    wire.ChallengeClasses,
+    wire.HealthAnswer,
+    wire.ReadyAnswer,
+    wire.ModelCard,
+    wire.ModelList,
+    wire.Problem,
+)
+_EXAMPLE_ID = "01KAQ5V8Z0M4T7C2P9R3X6W1JD"
+_BODY_STATUSES = (400, 408, 413, 415, 422, 431, 500, 503)
+_QUERY_STATUSES = (400, 408, 422, 431, 500, 503)
+
+
+def openapi_document(scorer: Scorer, predictions: Predictions, limits: Limits) -> Json:
+    """Return the document for a service with this model and these limits; its examples are the model's own answers."""
+    _, schemas = msgspec.json.schema_components(_SHAPES, ref_template="#/components/schemas/{name}")
+    query = schemas.pop("FlightQuery")
+    for request in ("PredictionRequest", "ChallengeRequest"):
+        schemas[request]["properties"]["flights"] |= {
+            "minItems": 1,
+            "maxItems": limits.max_flights,
+            "description": f"1 to {limits.max_flights:,} flights.",
+        }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Atraso",
+            "version": __version__,
+            "summary": "How likely is this departure to leave late, how late, and why?",
+            "description": _description(limits),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": _paths(example_flight(scorer.manifest), scorer, query, predictions),
+        "components": {"schemas": schemas, "responses": _refusals()},
+    }
+
+
+def example_flight(manifest: Manifest) -> dict[str, str]:
+    """Return a flight that the model knows, as the fields of a request."""
+    golden = golden_by_day(manifest)
+    names = ["airline", "flight_number", "destination", "scheduled_departure"]
+    if len(manifest.airports) > 1:
+        names.append("origin")
+    return {name: getattr(golden, name) for name in names}
+
+
+def golden_by_day(manifest: Manifest) -> GoldenFlight:
+    """Return the first golden flight that leaves in daytime, or the first of all."""
+    return next((g for g in manifest.golden if "07" <= g.scheduled_departure[11:13] <= "20"), manifest.golden[0])
+
+
+def _description(limits: Limits) -> str:
+    return (
+        "JSON in UTF-8 in and out. Errors are problem documents (RFC 9457) that name every wrong place, up to 100. "
+        f"A body holds at most {limits.max_body_bytes} bytes and {limits.max_flights} flights. Unknown fields are "
+        "refused; of a name given twice in one object the last counts. HEAD works where GET does."
+    )
+
+
+def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) -> Json:
+    asked: Json = {**flight, "explain": True, "as_of": f"{flight['scheduled_departure'][:10]}T00:00:00"}
+    answer = predictions.ask(asked)
+    named = [msgspec.structs.replace(p, id=_EXAMPLE_ID) for p in answer.predictions]
+    answered = msgspec.to_builtins(msgspec.structs.replace(answer, predictions=named))
+    body = {"flights": [flight], "explain": True, "as_of": asked["as_of"]}
+    facts, classes = _challenge_example(scorer)
+    return {
+        "/v1/predictions": {
+            "post": _operation(
+                "predictFlights",
+                "Predict flights",
+                "From 1 flight to thousands: how likely each is to leave more than 15 minutes late, how late, and "
+                "with `explain` why. Whatever is wrong is answered as a whole: no flight is predicted then.",
+                _json("Answer", answered),
+                _BODY_STATUSES,
+                body=_json("PredictionRequest", body),
+            ),
+            "get": _operation(
+                "predictFlight",
+                "Predict one flight",
+                "The same for one flight, from the query. The plus sign of an offset is written `%2B`.",
+                _json("Answer", answered),
+                _QUERY_STATUSES,
+                parameters=_parameters(query, {**flight, "explain": "true", "as_of": asked["as_of"]}),
+            ),
+        },
+        "/predict": {
+            "post": _operation(
+                "predictChallenge",
+                "The flight-delay challenge",
+                "The challenge's own contract, unchanged: airline, kind of flight and month in, 0 or 1 out. Every "
+                "refusal of the content is a 400.",
+                _json("ChallengeClasses", classes),
+                tuple(s for s in _BODY_STATUSES if s != 422),
+                body=_json("ChallengeRequest", facts),
+            )
+        },
+        "/health": _get("health", "The challenge's health check", "HealthAnswer", {"status": "OK"}),
+        "/health/live": _get("live", "Is the process alive?", "HealthAnswer", {"status": "alive"}),
+        "/health/ready": _get("ready", "Does it answer predictions?", "ReadyAnswer"),
+        "/v1/model": _get("model", "The card of the model in use", "ModelCard"),
+        "/v1/models": _get("models", "The models at hand", "ModelList"),
+        "/openapi.json": {
+            "get": _operation("openapi", "This document", "", {"application/json": {"schema": {"type": "object"}}}, ())
+        },
+        "/": {"get": _operation("page", "The page", "Asks and answers for one flight, for people.", _html(), ())},
+        "/docs": {"get": _operation("docs", "The reference", "This document, for people.", _html(), ())},
+    }
+
+
+def _challenge_example(scorer: Scorer) -> tuple[Json | None, Json | None]:
+    """Return a question of the challenge and its answer; a model without the challenge's table has none."""
+    for airline in scorer.manifest.challenge_airlines:
+        classes = [scorer.challenge(airline, "I", 3).predict]
+        return {"flights": [{"OPERA": airline, "TIPOVUELO": "I", "MES": 3}]}, {"predict": classes}
+    return None, None
+
+
+def _operation(
+    name: str,
+    summary: str,
+    description: str,
+    answer: Json,
+    refusals: Sequence[int],
+    *,
+    body: Json | None = None,
+    parameters: Sequence[Json] = (),
+) -> Json:
+    operation: Json = {"operationId": name, "summary": summary}
+    if description:
+        operation["description"] = description
+    if parameters:
+        operation["parameters"] = list(parameters)
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": body}
+    responses: Json = {"200": {"description": "The answer.", "content": answer}}
+    for status in refusals:
+        responses[str(status)] = {"$ref": f"#/components/responses/{_response_name(status)}"}
+    return operation | {"responses": responses}
+
+
+def _get(name: str, summary: str, schema: str, example: Json | None = None) -> Json:
+    return {"get": _operation(name, summary, "", _json(schema, example), ())}
+
+
+def _json(schema: str, example: Json | None = None) -> Json:
+    content: Json = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    return {"application/json": content if example is None else content | {"example": example}}
+
+
+def _html() -> Json:
+    return {"text/html": {"schema": {"type": "string"}}}
+
+
+def _parameters(query: Json, examples: Mapping[str, str]) -> list[Json]:
+    """Return the fields of a flight's query as parameters."""
+    out = []
+    for name, schema in query["properties"].items():
+        parameter = {"name": name, "in": "query", "required": name in query["required"], "schema": schema}
+        out.append(parameter | {"example": examples[name]} if name in examples else parameter)
+    return out
+
+
+def _refusals() -> Json:
+    places = [Place("/flights/0/airline", "is missing")]
+    out = {}
+    for status, (title, when) in STATUSES.items():
+        example = msgspec.json.decode(problem_body(status, when, places if status == 422 else ()))
+        content: Json = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
+        out[_response_name(status)] = {"description": f"{title}: {when}.", "content": {PROBLEM_JSON: content}}
+    return out
+
+
+def _response_name(status: int) -> str:
+    return STATUSES[status][0].replace(" ", "")

@@ -1,0 +1,175 @@
+"""Runs an application on uvicorn in several worker processes behind one listening socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import functools
+import ipaddress
+import logging
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.server import Server
+
+from atraso.core.errors import AtrasoError, SettingsError
+from atraso.serving.gate import Gate, ServerLimits
+from atraso.serving.protocol import LimitedProtocol
+from atraso.serving.workers import BEAT_EVERY_S, Beat, Supervisor
+
+logger = logging.getLogger("atraso.serving")
+
+# An ASGI application; what it takes and gives is checked by the application's own types.
+Application = Callable[..., Any]
+
+BACKLOG = 4096
+# File descriptors of a worker that are not clients: sockets of the loop, pipes, files, lingering refusals.
+OWN_FILES = 1100
+USER_ERROR = 2
+
+
+def run(
+    create_app: Callable[[], Application],
+    listener: socket.socket,
+    *,
+    workers: int,
+    limits: ServerLimits,
+    on_ready: Callable[[], None],
+) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code: 0, or that of workers that could not start.
+
+    *create_app* is called in each worker, after the fork. *on_ready* is called here once all workers accept.
+    """
+    limits = _within_file_limit(limits)
+    listener.listen(BACKLOG)
+
+    def work(beat: Beat) -> None:
+        try:
+            app = create_app()
+        except AtrasoError as error:
+            sys.stderr.write(f"atraso: {error}\n")
+            sys.exit(USER_ERROR)
+        server = LimitedServer(app, limits, beat)
+        signal.signal(signal.SIGTERM, server.handle_exit)
+        server.run(sockets=[listener])
+
+    # A worker needs a moment besides the time it gives its clients: to notice, and to end its process.
+    supervisor = Supervisor(work, workers, on_ready=on_ready, stop_within_s=limits.shutdown_timeout_s + 0.2)
+    return supervisor.run(before_stop=listener.close)
+
+
+def bind(host: str, port: int, *, insecure: bool = False) -> socket.socket:
+    """Return a bound socket that does not listen yet; raise SettingsError with what to do instead.
+
+    An address that other machines can reach is refused unless *insecure* says that this is meant.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise SettingsError(f"The host {host!r} is not an address of this machine: {error.strerror}.") from None
+    if not all(ipaddress.ip_address(place[4][0]).is_loopback for place in found):
+        if not insecure:
+            raise SettingsError(
+                f"Listening on {host} would let other machines in, and there is no authentication yet: "
+                "use 127.0.0.1, or say --insecure (ATRASO_INSECURE=true) where the network itself is guarded."
+            )
+        logger.warning("Whoever reaches %s may use this service: there is no authentication.", host)
+    # A name such as localhost may stand for both families; most clients try the older one.
+    found.sort(key=lambda place: place[0] != socket.AF_INET)
+    family, kind, protocol, _, where = found[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(where)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(_cannot_bind(host, port, error)) from None
+    return listener
+
+
+def url(listener: socket.socket) -> str:
+    """Return the address of *listener* as a client would write it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class LimitedServer(Server):
+    """uvicorn's server for one worker, serving *app* within *limits*; it beats while its event loop runs."""
+
+    def __init__(self, app: Application, limits: ServerLimits, beat: Callable[[], bool]) -> None:
+        self.gate = Gate(limits)
+        self._beat = beat
+        super().__init__(_config(app, self.gate))
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept clients, and begin to beat."""
+        await super().startup(sockets)
+        self._keep_beating(asyncio.get_running_loop())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the clients end as they may, and cut off those that are left."""
+        await super().shutdown(sockets)
+        for connection in [*self.server_state.connections, *self.gate.lingering]:
+            connection.transport.abort()
+        await asyncio.sleep(0)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signals alone: they are the worker's, and the supervisor's."""
+        yield
+
+    def _keep_beating(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._beat():
+            self.should_exit = True
+        loop.call_later(BEAT_EVERY_S, self._keep_beating, loop)
+
+
+def _config(app: Application, gate: Gate) -> Config:
+    return Config(
+        lambda: app,
+        factory=True,
+        interface="asgi3",
+        http=functools.partial(LimitedProtocol, gate),  # type: ignore[arg-type]
+        ws="none",
+        loop="uvloop",
+        lifespan="off",  # nothing needs it yet
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        # The protocol ends stuck clients in half of this; what is left over is work that takes too long.
+        timeout_graceful_shutdown=max(gate.limits.shutdown_timeout_s - 0.3, 0.0),  # type: ignore[arg-type]
+    )
+
+
+def _within_file_limit(limits: ServerLimits) -> ServerLimits:
+    """Raise the soft limit on open files as far as allowed, and lower the connections to what then fits."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(soft, limits.max_connections + OWN_FILES)
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    fits = max(soft - OWN_FILES, soft // 2)
+    if fits < limits.max_connections:
+        logger.warning("This machine allows %d open files, so a worker takes %d connections.", soft, fits)
+        return replace(limits, max_connections=fits)
+    return limits
+
+
+def _cannot_bind(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        other = port + 1 if port < 65535 else port - 1
+        return (
+            f"Port {port} on {host} is already in use: stop what listens there, or choose another port "
+            f"(atraso serve --port {other}, or make run PORT={other})."
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} on {host} needs more rights than this user has: choose one above 1023 (PORT=5000)."
+    return f"Cannot listen on {host}, port {port}: {error.strerror}."

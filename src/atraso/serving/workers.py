@@ -1,0 +1,207 @@
+"""Keeps a number of worker processes alive: replaces the dead and the silent, and ends them all in time."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+
+logger = logging.getLogger("atraso.workers")
+
+BEAT_EVERY_S = 0.5
+# A worker beats from its event loop, so silence means stopped or stuck; the longest honest work is far
+# shorter.
+SILENT_AFTER_S = 5.0
+START_WITHIN_S = 30.0
+# Between attempts to replace a worker that ended before it was ready; one that was ready is replaced at once.
+RETRY_AFTER_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+# So many stop signals end the waiting for work in flight; a second one may be the same Ctrl-C, passed on by
+# `make`.
+IMPATIENT = 3
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Beat:
+    """A worker's sign of life, written to its supervisor; the first one says that it is ready."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __call__(self) -> bool:
+        """Write a sign of life; False when the supervisor is gone."""
+        try:
+            os.write(self._fd, b".")
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return True
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: BaseProcess
+    fd: int
+    heard_at: float
+    ready: bool = False
+
+
+class Supervisor:
+    """Runs *work* in *count* forked processes until a stop signal comes.
+
+    *work* gets a `Beat` to call at least each `BEAT_EVERY_S` and must end soon after SIGTERM. Forking keeps a
+    replacement ready within milliseconds, because everything is already imported.
+    """
+
+    def __init__(
+        self, work: Callable[[Beat], None], count: int, *, on_ready: Callable[[], None], stop_within_s: float
+    ) -> None:
+        self._work = work
+        self._count = count
+        self._on_ready = on_ready
+        self._stop_within_s = stop_within_s
+        self._context = multiprocessing.get_context("fork")
+        self._workers: list[_Worker] = []
+        self._failures = 0
+        self._retry_at = 0.0
+        self._stop_asked = 0
+
+    def run(self, before_stop: Callable[[], None]) -> int:
+        """Run until stopped; return 0, or the exit code of a worker that could not even start.
+
+        *before_stop* is called once, before the workers are asked to end.
+        """
+        with self._signals() as wake:
+            # What is alive now stays alive: neither collector nor copy-on-write need touch it in the workers.
+            gc.collect()
+            gc.freeze()
+            code = self._watch(wake)
+            before_stop()
+            self._stop(wake)
+        return code
+
+    def _watch(self, wake: socket.socket) -> int:
+        announced = False
+        looked_at = time.monotonic()
+        while not self._stop_asked:
+            self._fill()
+            sentinels = [worker.process.sentinel for worker in self._workers]
+            wait([*sentinels, *(worker.fd for worker in self._workers), wake], timeout=BEAT_EVERY_S)
+            now = time.monotonic()
+            self._listen(now, overslept=now - looked_at > SILENT_AFTER_S / 2)
+            looked_at = now
+            failed = self._bury(now)
+            if failed is not None and not announced:
+                return failed
+            if not announced and sum(worker.ready for worker in self._workers) == self._count:
+                announced = True
+                self._on_ready()
+        return 0
+
+    def _fill(self) -> None:
+        while len(self._workers) < self._count and time.monotonic() >= self._retry_at:
+            self._workers.append(self._start())
+
+    def _start(self) -> _Worker:
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        process = self._context.Process(target=self._enter, args=(writer, reader), daemon=True)
+        # A stop signal between the fork and the worker's own handlers would be lost in a handler of ours.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+        os.close(writer)
+        return _Worker(process, reader, time.monotonic())
+
+    def _enter(self, writer: int, reader: int) -> None:
+        """Begin a worker's own life, in its process."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # Ctrl-C and a closing terminal reach the whole group; the supervisor alone decides what they mean.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+        # With our copies of the reading ends closed, the supervisor's death is seen as a broken pipe.
+        for fd in (reader, *(worker.fd for worker in self._workers)):
+            os.close(fd)
+        self._work(Beat(writer))
+
+    def _listen(self, now: float, *, overslept: bool) -> None:
+        for worker in self._workers:
+            with contextlib.suppress(BlockingIOError):
+                if os.read(worker.fd, 4096):
+                    worker.ready = True
+                    worker.heard_at = now
+                    self._failures = 0
+            if overslept:
+                # We were stopped ourselves (a suspended machine), so silence tells nothing.
+                worker.heard_at = now
+
+    def _bury(self, now: float) -> int | None:
+        """Take out the dead and the silent; return the exit code of one that never was ready."""
+        failed = None
+        for worker in list(self._workers):
+            if worker.process.exitcode is None:
+                if now - worker.heard_at <= (SILENT_AFTER_S if worker.ready else START_WITHIN_S):
+                    continue
+                logger.error("Worker %s is silent and is replaced.", worker.process.pid)
+                worker.process.kill()
+                worker.process.join()
+            elif worker.ready:
+                how = worker.process.exitcode
+                logger.error("Worker %s ended (exit code %s) and is replaced.", worker.process.pid, how)
+            if not worker.ready:
+                failed = worker.process.exitcode or 1
+                self._retry_at = now + RETRY_AFTER_S[min(self._failures, len(RETRY_AFTER_S) - 1)]
+                self._failures += 1
+            os.close(worker.fd)
+            self._workers.remove(worker)
+        return failed
+
+    def _stop(self, wake: socket.socket) -> None:
+        deadline = time.monotonic() + self._stop_within_s
+        for worker in self._workers:
+            worker.process.terminate()
+        while alive := [worker.process for worker in self._workers if worker.process.exitcode is None]:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or self._stop_asked >= IMPATIENT:
+                for process in alive:
+                    process.kill()
+                    process.join()
+                break
+            wait([*(process.sentinel for process in alive), wake], timeout=left_s)
+            with contextlib.suppress(BlockingIOError):
+                wake.recv(64)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[socket.socket]:
+        """Count stop signals, and yield a socket that becomes readable when one comes."""
+        wake, written = socket.socketpair()
+        wake.setblocking(False)
+        written.setblocking(False)
+        before = {number: signal.signal(number, self._on_signal) for number in _STOP_SIGNALS}
+        wakeup_before = signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
+        try:
+            yield wake
+        finally:
+            signal.set_wakeup_fd(wakeup_before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            wake.close()
+            written.close()
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self._stop_asked += 1
