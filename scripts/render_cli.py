@@ -24,7 +24,7 @@ def render() -> str:
 
 
 def _section(command: click.Command, words: str, parent: click.Context | None) -> list[str]:
-    name = words if parent is None else words.split()[-1]
+    name = words if parent is None else words.rsplit(maxsplit=1)[-1]
     context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
     context.terminal_width = context.max_content_width = 100
     sections = [f"\n## `{words}`\n\n```text\n{command.get_help(context).rstrip()}\n```\n"]

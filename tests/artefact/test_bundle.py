@@ -127,7 +127,7 @@ def test_writing_is_repeatable_and_leaves_the_time_of_creation_outside_the_check
 
 
 def test_a_signature_is_checked_where_a_key_is_set(tmp_path: Path) -> None:
-    """Signed by the right key it loads; unsigned, signed by another key, or changed and checksummed anew, it does not."""
+    """Signed by the right key it loads; unsigned, signed by another key or changed afterwards it does not."""
     manifest, tables = read_artefact(BUNDLED)
     keys = {}
     for name in ("ours", "theirs"):

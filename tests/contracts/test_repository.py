@@ -49,7 +49,7 @@ def test_no_raw_row_of_the_flights_is_in_the_repository() -> None:
 
 
 def test_importing_a_module_does_nothing() -> None:
-    """All modules of the service import without reading a file of ours, opening a socket or touching the environment."""
+    """No module reads a file of ours or opens a socket when it is imported."""
     modules = [
         ".".join(p.relative_to(ROOT / "src").with_suffix("").parts)
         for p in tracked("src/atraso/*.py")
@@ -76,7 +76,8 @@ print(opened)
 def test_the_service_does_not_load_training_tools(unwanted: str) -> None:
     """A worker with its model loaded has none of the packages that only training needs."""
     code = (
-        "import sys; from atraso.bootstrap import create_service, load_model; from atraso.settings import load_settings\n"
+        "import sys; from atraso.settings import load_settings\n"
+        "from atraso.bootstrap import create_service, load_model\n"
         "settings = load_settings({}, None); create_service(settings, load_model(settings))\n"
         f"print({unwanted!r} in sys.modules)"
     )

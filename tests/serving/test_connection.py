@@ -65,6 +65,33 @@ def test_while_a_request_is_at_work_only_a_few_behind_it_are_taken_in() -> None:
         assert [client.answer().status for _ in range(5000)] == [200] * 5000
 
 
+def test_a_client_cannot_pile_up_requests_one_by_one() -> None:
+    """When one request waits behind another, nothing more is read, however it is cut into segments."""
+    held = Held()
+    with serving(Echo(hold=held)) as server, Client(server.port) as client:
+        client.send(GET)
+        held.begun.acquire(timeout=5)
+        for _ in range(100):
+            client.send(GET)
+            time.sleep(0.001)
+        assert len(server.connections[0]._waiting) < 20
+        held.let_go()
+        assert [client.answer().status for _ in range(101)] == [200] * 101
+
+
+def test_requests_that_wait_count_for_the_memory_of_the_worker() -> None:
+    """Small as they are, there may be many: the first is answered, and those beyond the room are refused."""
+    held = Held()
+    with serving(Echo(hold=held), max_buffered_bytes=100_000) as server, Client(server.port) as client:
+        client.send(GET * 300)
+        held.begun.acquire(timeout=5)
+        held.let_go()
+        statuses = [client.answer().status for _ in range(50)]
+        assert statuses == [200] * 49 + [503]
+        client.closed_after()
+        assert server.gate.buffered_bytes == 0
+
+
 def test_a_connection_serves_request_after_request() -> None:
     """Keep-alive is the default of HTTP/1.1, and `Connection: close` and HTTP/1.0 end it."""
     with serving(Echo()) as server:
@@ -91,14 +118,16 @@ def test_a_refusal_follows_the_answers_before_it() -> None:
         client.closed_after()
 
 
-def test_a_client_that_has_said_all_still_gets_its_answers() -> None:
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_client_that_has_said_all_still_gets_its_answers(count: int) -> None:
     """Closing one's own half after asking is allowed, and then the connection ends."""
     held = Held()
     with serving(Echo(hold=held)) as server, Client(server.port) as client:
-        client.send(GET + request("/2", b"ab")).end()
+        client.send(request("/", b"ab") * count).end()
         held.begun.acquire(timeout=5)
+        time.sleep(0.05)
         held.let_go()
-        assert [client.answer().body for _ in range(2)] == [b"/ 0", b"/2 2"]
+        assert [client.answer().body for _ in range(count)] == [b"/ 2"] * count
         client.closed_after()
 
 
@@ -358,8 +387,8 @@ def test_a_stop_closes_the_idle_at_once_and_finishes_the_work() -> None:
         busy.closed_after()
 
 
-def test_a_stop_does_not_wait_for_stuck_clients() -> None:
-    """Half a head, half a body, an answer that nobody reads: told or cut, within the stopping time."""
+def test_a_stop_does_not_wait_for_stuck_clients(caplog: pytest.LogCaptureFixture) -> None:
+    """Half a head, half a body, an answer that nobody reads: told or cut, in time and without a complaint."""
     app = Echo(answer=b"x" * 20_000_000)
     with serving(app, shutdown_timeout_s=1.0) as server, Client(server.port, receive_buffer=4096) as deaf:
         deaf.send(GET)
@@ -372,3 +401,4 @@ def test_a_stop_does_not_wait_for_stuck_clients() -> None:
             for client in (head, body):
                 answer = client.answer()
                 assert (answer.status, "stopping" in answer.detail) == (503, True)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

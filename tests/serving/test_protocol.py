@@ -179,10 +179,11 @@ def test_chunks_are_counted_as_they_come(limit: int) -> None:
 
 
 def test_a_client_that_sends_its_whole_large_body_first_still_reads_the_refusal() -> None:
-    """5 MB sent without looking: the answer arrives all the same, because the rest is read for a moment."""
+    """5 MB sent without looking: neither sending nor reading fails, because the rest is read for a moment."""
     body = b"x" * 5_000_000
     with serving(Echo()) as server, Client(server.port) as client:
-        assert client.send(request("/", body)).answer().status == 413
+        client.socket.sendall(request("/", body))
+        assert client.answer().status == 413
     with serving(Echo(), max_body_bytes=5_000_000) as server, Client(server.port) as client:
         assert client.send(request("/", body)).answer().status == 200
 
@@ -266,6 +267,15 @@ def test_an_offer_to_upgrade_is_ignored(offer: str, caplog: pytest.LogCaptureFix
         assert [client.answer().body for _ in range(2)] == [b"/2 0", b"/3 3"]
         assert caplog.records == []
     assert [got[1] for got in app.requests] == ["/1", "/", "/2", "/3"]
+
+
+def test_an_offer_to_upgrade_and_to_close_is_the_last_request() -> None:
+    """What follows it is dropped, as after any `Connection: close`."""
+    app = Echo()
+    closing = request("/", b"ab", "POST", "Connection: upgrade, close", "Upgrade: h2c")
+    with serving(app) as server, Client(server.port) as client:
+        assert client.send(closing + b"rubbish").answer().body == b"/ 2"
+        client.closed_after()
 
 
 @pytest.mark.parametrize("ending", ["half-close", "reset"])

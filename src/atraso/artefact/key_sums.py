@@ -8,72 +8,80 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atraso.core.calendar import DaysOff, calendar_features
-from atraso.core.features import FEATURE_BY_NAME
+from atraso.core.features import FEATURE_BY_NAME, FROZEN_RATES
 from atraso.core.flights import Flight
-from atraso.core.keys import MINUTES_A_DAY, key_of
+from atraso.core.keys import EPOCH_WEEKDAY, KINDS, MINUTES_A_DAY, PARTS, parts_of
 from atraso.core.rates import FrozenRates
-from atraso.core.scorecard import Scorecard
+from atraso.core.scorecard import ANCHOR, Scorecard, Steps
 
 Floats = NDArray[np.float64]
 Numbers = tuple[float, ...]
 
+MINUTES_A_WEEK = 7 * MINUTES_A_DAY
 MAX_DAYS_REMEMBERED = 4096
 
 
 class KeySums:
-    """A scorecard added up beforehand: one vector of log-odds per key, per minute of the week and per day."""
+    """The scorecard that needs neither state nor schedule: one vector of log-odds per key, minute of the week and day.
+
+    Every kind of key belongs to one group of reasons here, so the groups' sums are those same vectors.
+    """
 
     def __init__(self, card: Scorecard, rates: FrozenRates, days_off: DaysOff) -> None:
-        self._card = card
         self._days_off = days_off
-        steps = {step.feature: step for step in card.steps}
-        self._tables: list[tuple[str, Mapping[str, Numbers]]] = []
-        for kind in rates.tables:
-            names = [n for n in (f"rate.{kind}", f"usual.{kind}", f"flights.{kind}") if n in steps]
-            if names:
-                known, values = rates.per_key(kind)
-                total = sum(steps[name].at(values[name]) for name in names)
-                self._tables.append(
-                    (kind, dict(zip(known.tolist(), map(tuple, np.asarray(total).tolist()), strict=True)))
-                )
-        # What a key never seen adds depends on the origin's own rate.
-        self._unseen: dict[tuple[str, str], Numbers] = {}
-        for origin in rates.totals:
-            for kind, _ in self._tables:
-                values = rates.of_unseen(kind, origin)
-                total = sum(steps[name].at(v)[0] for name, v in values.items() if name in steps)
-                self._unseen[kind, origin] = tuple(np.asarray(total).tolist())
         self._bias: Numbers = tuple(card.bias.tolist())
-        self._slots = self._slot_sums()
-        self._days: dict[int, Numbers] = {}
-
-    def of(self, flight: Flight) -> list[float]:
-        """Return the log-odds per threshold of one flight."""
-        local = flight.scheduled_local_minutes
-        day = local // MINUTES_A_DAY
-        vectors = [self._bias, self._slots[(local + 3 * MINUTES_A_DAY) % (7 * MINUTES_A_DAY)], self._day(day)]
-        for kind, table in self._tables:
-            vectors.append(table.get(key_of(kind, flight)) or self._unseen[kind, flight.origin])
-        return [sum(column) for column in zip(*vectors, strict=True)]
-
-    def _slot_sums(self) -> list[Numbers]:
+        steps: dict[str, list[Steps]] = {}
+        for step in card.steps:
+            steps.setdefault(FEATURE_BY_NAME[step.feature].key, []).append(step)
+        self._day_steps = steps.get("day", [])
         monday = 4 * MINUTES_A_DAY  # 1970-01-05
-        features = calendar_features(np.arange(monday, monday + 7 * MINUTES_A_DAY), self._days_off)
-        return self._sums_of(features, "slot")
+        week = calendar_features(np.arange(monday, monday + MINUTES_A_WEEK), days_off)
+        self._slots = self._sums(steps.get("slot", []), week)
+        self._days: dict[int, Numbers] = {}
+        kinds = [kind for kind in rates.tables if kind in steps]
+        self._groups = [FROZEN_RATES[kind] for kind in kinds]
+        self._tables: list[tuple[tuple[int, ...], dict[str, Numbers], dict[str, Numbers]]] = []
+        for kind in kinds:
+            known, features = rates.per_key(kind)
+            of_key = dict(zip(known.tolist(), self._sums(steps[kind], features), strict=True))
+            # what a key never seen adds is what is usual at its airport
+            of_unseen = {origin: self._sums(steps[kind], rates.of_unseen(kind, origin))[0] for origin in rates.totals}
+            self._tables.append((tuple(PARTS.index(part) for part in KINDS[kind]), of_key, of_unseen))
+
+    def vectors(self, flight: Flight) -> list[Numbers]:
+        """Return what the bias, the minute of the week, the day and each kind of key add, per threshold."""
+        local = flight.scheduled_local_minutes
+        parts = parts_of(flight)
+        origin = flight.origin
+        vectors = [
+            self._bias,
+            self._slots[(local + EPOCH_WEEKDAY * MINUTES_A_DAY) % MINUTES_A_WEEK],
+            self._day(local // MINUTES_A_DAY),
+        ]
+        for places, of_key, of_unseen in self._tables:
+            found = of_key.get("|".join([origin, *[parts[i] for i in places]]))
+            vectors.append(of_unseen[origin] if found is None else found)
+        return vectors
+
+    def group_sums(self, vectors: list[Numbers]) -> dict[str, float]:
+        """Return per group of reasons its sum at the anchor threshold, from the *vectors* of one flight."""
+        sums = {"time of day": vectors[1][ANCHOR], "calendar": vectors[2][ANCHOR]}
+        for group, vector in zip(self._groups, vectors[3:], strict=True):
+            sums[group] = sums.get(group, 0.0) + vector[ANCHOR]
+        return sums
 
     def _day(self, day: int) -> Numbers:
         found = self._days.get(day)
         if found is None:
             features = calendar_features(np.array([day * MINUTES_A_DAY]), self._days_off)
-            found = self._sums_of(features, "day")[0]
+            found = self._sums(self._day_steps, features)[0]
             if len(self._days) >= MAX_DAYS_REMEMBERED:
                 self._days.clear()
             self._days[day] = found
         return found
 
-    def _sums_of(self, features: Mapping[str, Floats], key: str) -> list[Numbers]:
+    def _sums(self, steps: list[Steps], features: Mapping[str, Floats]) -> list[Numbers]:
         total = np.zeros((len(next(iter(features.values()))), len(self._bias)))
-        for step in self._card.steps:
-            if FEATURE_BY_NAME[step.feature].key == key:
-                total += step.at(features[step.feature])
+        for step in steps:
+            total += step.at(features[step.feature])
         return [tuple(row) for row in total.tolist()]

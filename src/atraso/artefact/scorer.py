@@ -104,7 +104,8 @@ class Scorer:
         self._destinations = frozenset(p.icao for p in manifest.destinations)
         self._airlines = _airline_names(manifest, tables.rates.get("airline_route", {}))
         self._codes = {a.icao: (a.icao, a.iata) for a in manifest.airlines}
-        self._sums = KeySums(self.scorecard(SCHEDULE.name, schedule=False), self.rates, self.days_off)
+        self._card = self.scorecard(SCHEDULE.name, schedule=False)
+        self._sums = KeySums(self._card, self.rates, self.days_off)
         self._check_golden()
 
     def scorecard(self, lead: str, *, schedule: bool) -> Scorecard:
@@ -165,7 +166,8 @@ class Scorer:
 
     def predict(self, flight: Flight, *, explain: bool = False, warnings: tuple[str, ...] = ()) -> Prediction:
         """Answer one flight; with *explain* the reasons come along."""
-        log_odds = never_crossing(self._sums.of(flight), ANCHOR)
+        vectors = self._sums.vectors(flight)
+        log_odds = never_crossing([sum(column) for column in zip(*vectors, strict=True)], ANCHOR)
         probability = sigmoid(log_odds[ANCHOR])
         e = [sigmoid(log_odds[k]) for k in _EXCEEDS_AT]
         m = [quantile_minutes(log_odds, THRESHOLDS_MINUTES, level, *self.delay_range) for _, level in QUANTILES]
@@ -178,14 +180,14 @@ class Scorer:
             SCHEDULE.name,
             (e[0], e[1], e[2], e[3]),
             (m[0], m[1], m[2]),
-            self._reasons(FlightTable.of([flight]), [probability])[0] if explain else (),
+            self._reasons(self._sums.group_sums(vectors), flight) if explain else (),
             warnings,
         )
 
     def predict_many(self, flights: FlightTable, *, explain: bool = False) -> PredictionTable:
         """Answer every row of *flights* in one sweep; the same numbers as `predict` gives one by one."""
-        log_odds = self.scorecard(SCHEDULE.name, schedule=False).log_odds(self.schedule_features(flights))
-        fixed = never_crossing_many(log_odds, ANCHOR)
+        features = self.schedule_features(flights)
+        fixed = never_crossing_many(self._card.log_odds(features), ANCHOR)
         with np.errstate(over="ignore"):
             exceeds = 1.0 / (1.0 + np.exp(-fixed[:, list(_EXCEEDS_AT)]))
         minutes = np.column_stack(
@@ -198,7 +200,7 @@ class Scorer:
             np.array([self._base_rates[str(o)] for o in flights.origin]),
             exceeds,
             minutes,
-            self._reasons(flights, probability.tolist()) if explain else (),
+            self._reasons_of_each(features, flights) if explain else (),
             (),
             "schedule",
             SCHEDULE.name,
@@ -225,28 +227,31 @@ class Scorer:
         probability = months[month - 1]
         return ChallengeAnswer(int(probability > self._tables.challenge_threshold), probability)
 
-    def _reasons(self, flights: FlightTable, probability: list[float]) -> tuple[tuple[Reason, ...], ...]:
-        card = self.scorecard(SCHEDULE.name, schedule=False)
-        sums = card.group_sums(self.schedule_features(flights))
-        answers = []
-        for row, _ in enumerate(probability):
-            base_rate = self._base_rates[str(flights.origin[row])]
-            shares = card.shares({group: float(column[row]) for group, column in sums.items()}, base_rate)
-            effects = probability_shares(tuple(shares.values()), base_rate)
-            seen = self._seen(flights, row)
-            reasons = [Reason(g, seen[g], e) for g, e in zip(shares, effects, strict=True)]
-            answers.append(tuple(sorted(reasons, key=lambda r: -abs(r.effect))))
-        return tuple(answers)
+    def _reasons_of_each(self, features: Mapping[str, Floats], flights: FlightTable) -> tuple[tuple[Reason, ...], ...]:
+        sums = {group: column.tolist() for group, column in self._card.group_sums(features).items()}
+        return tuple(
+            self._reasons({group: column[row] for group, column in sums.items()}, flights.flight(row, self.zones))
+            for row in range(len(flights))
+        )
 
-    def _seen(self, flights: FlightTable, row: int) -> dict[str, str]:
-        day, minute = divmod(int(flights.scheduled_local[row]), MINUTES_A_DAY)
-        weekday = _WEEKDAYS[(day + 3) % 7]
+    def _reasons(self, sums: Mapping[str, float], flight: Flight) -> tuple[Reason, ...]:
+        base_rate = self._base_rates[flight.origin]
+        shares = self._card.shares({group: sums[group] for group in self._card.reference}, base_rate)
+        effects = probability_shares(tuple(shares.values()), base_rate)
+        seen = self._seen(flight)
+        reasons = [Reason(g, seen[g], e) for g, e in zip(shares, effects, strict=True)]
+        return tuple(sorted(reasons, key=lambda reason: -abs(reason.effect)))
+
+    def _seen(self, flight: Flight) -> dict[str, str]:
+        moment = flight.scheduled_departure
+        weekday = _WEEKDAYS[moment.weekday()]
+        holiday = flight.scheduled_local_minutes // MINUTES_A_DAY in self.days_off.holidays
         return {
-            "airline": str(flights.airline[row]),
-            "route": f"{flights.origin[row]}-{flights.destination[row]}",
-            "flight number": f"{flights.airline[row]} {flights.flight_number[row]}",
-            "time of day": f"{minute // 60:02d}:{minute % 60:02d}",
-            "calendar": f"{weekday}, public holiday" if day in self.days_off.holidays else weekday,
+            "airline": flight.airline,
+            "route": f"{flight.origin}-{flight.destination}",
+            "flight number": f"{flight.airline} {flight.flight_number}",
+            "time of day": f"{moment.hour:02d}:{moment.minute:02d}",
+            "calendar": f"{weekday}, public holiday" if holiday else weekday,
         }
 
     def _check_golden(self) -> None:

@@ -33,9 +33,10 @@ class ScorecardFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TablesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the model computes with.
 
-    `rates`: kind -> key -> [flights, late flights, sum of clipped delays in minutes], `totals` the same per airport; `holidays`: days since 1970, complete between `calendar`'s two
-    days; `delay_range`: least and greatest delay in training, minutes; `challenge`: airline -> type -> 12
-    probabilities, January to December; `places`: IATA -> ICAO of the world's airports.
+    `rates`: kind -> key -> [flights, late flights, sum of clipped delays in minutes]; `totals`: the same per airport.
+    `holidays`: days since 1970, complete between `calendar`'s two days. `delay_range`: least and greatest delay in
+    training, minutes. `challenge`: airline -> type -> 12 probabilities, January to December. `places`: IATA -> ICAO of
+    the world's airports.
     """
 
     scorecards: tuple[ScorecardFile, ...]

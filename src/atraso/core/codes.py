@@ -6,9 +6,11 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from atraso.core.errors import FieldError
 
+LONGEST_REMEMBERED = 64
 _SPACES = re.compile(r"\s+")
 _FLIGHT_NUMBER = re.compile(r"[0-9]{1,5}[A-Z]?|[A-Z0-9]{1,8}")
 _AIRLINE_CODE = re.compile(r"[A-Z]{3}|[A-Z][A-Z0-9]|[0-9][A-Z]")
@@ -18,9 +20,17 @@ _IATA_PLACE = re.compile(r"[A-Z]{3}")
 
 def folded(text: str) -> str:
     """Return *text* without accents, in capitals, with single spaces: how names are compared."""
+    return _folded_before(text) if len(text) <= LONGEST_REMEMBERED else _folded(text)
+
+
+def _folded(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text)
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     return _SPACES.sub(" ", plain).strip().upper()
+
+
+# Clients ask for the same few names and codes over and over.
+_folded_before = lru_cache(maxsize=4096)(_folded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ its parts joined by "|", the origin always first, so that several airports can s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,20 +80,31 @@ KINDS: dict[str, tuple[str, ...]] = {
     "flight_weekday": ("airline", "number", "weekday"),
 }
 
-_PART: dict[str, Callable[[Flight], str]] = {
-    "airline": lambda f: f.airline,
-    "number": lambda f: f.flight_number,
-    "destination": lambda f: f.destination,
-    "region": lambda f: region_of(f.destination),
-    "hour": lambda f: f"{f.scheduled_departure.hour:02d}",
-    "hours3": lambda f: f"{f.scheduled_departure.hour // 3 * 3:02d}",
-    "weekday": lambda f: str(f.scheduled_departure.weekday()),
-}
+# The parts of a key beside its origin, in the order of `parts_of`.
+PARTS = ("airline", "number", "destination", "region", "hour", "hours3", "weekday")
+_HOURS = tuple(f"{hour:02d}" for hour in range(24))
+_WEEKDAYS = tuple(str(day) for day in range(7))
+
+
+def parts_of(flight: Flight) -> tuple[str, ...]:
+    """Return the parts of one flight's keys, in the order of `PARTS`."""
+    moment = flight.scheduled_departure
+    hour = moment.hour
+    return (
+        flight.airline,
+        flight.flight_number,
+        flight.destination,
+        region_of(flight.destination),
+        _HOURS[hour],
+        _HOURS[hour // 3 * 3],
+        _WEEKDAYS[moment.weekday()],
+    )
 
 
 def key_of(kind: str, flight: Flight) -> str:
     """Return the key of *kind* of one flight; the same text as `Columns.key` gives for its row."""
-    return "|".join((flight.origin, *(_PART[part](flight) for part in KINDS[kind])))
+    parts = dict(zip(PARTS, parts_of(flight), strict=True))
+    return "|".join((flight.origin, *(parts[part] for part in KINDS[kind])))
 
 
 def codes_of(keys: Text, known: Text) -> Codes:
