@@ -17,8 +17,8 @@ HEAD = f"""# Settings
 `atraso serve` reads its settings once, when it starts. An option of the command line goes before a variable
 of the environment, that before the TOML file, that before the default. The file is the one named by
 `--config` or by `{CONFIG_VARIABLE}`, and holds the names of the first column: `port = 5000`. An empty
-variable counts as not set. An unknown name, in the file or among the variables that begin with `{PREFIX}`,
-stops the start with a sentence naming the nearest known one.
+variable counts as not set. An unknown name in the file stops the start with a sentence naming the nearest
+known one; an unknown variable that begins with `{PREFIX}` is only noted, because environments are shared.
 
 Times (names ending in `_s`) are in seconds and sizes in bytes. What counts connections, requests or bytes
 counts them per worker. A relative path is taken from the folder in which the service was started.

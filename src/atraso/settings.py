@@ -100,8 +100,8 @@ def load_settings(
 ) -> Settings:
     """Return the settings: *flags* before ATRASO_* of *environ* before the TOML *file* before the defaults.
 
-    The file is ATRASO_CONFIG's where none is given. An empty variable counts as not set. Raises SettingsError for
-    an unknown name or a value that cannot be used, saying where it stands and what would do.
+    The file is ATRASO_CONFIG's where none is given. An empty variable counts as not set, an unknown one is left to
+    `unknown_variables`. Raises SettingsError for an unknown name in the file or a value that cannot be used, saying where it stands and what would do.
     """
     if file is None and environ.get(CONFIG_VARIABLE):
         file = Path(environ[CONFIG_VARIABLE])
@@ -111,10 +111,7 @@ def load_settings(
     for variable, value in environ.items():
         if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE:
             name = variable.removeprefix(PREFIX).lower()
-            if name not in Settings.__struct_fields__:
-                known = [CONFIG_VARIABLE, *(PREFIX + field.upper() for field in Settings.__struct_fields__)]
-                raise SettingsError(_unknown(f"the variable {variable}", variable, known))
-            if value:
+            if value and name in Settings.__struct_fields__:
                 found[name] = (value, variable)
     for name, flag in (flags or {}).items():
         found[name] = (flag, f"--{name.replace('_', '-')}")
@@ -126,6 +123,19 @@ def load_settings(
             f"max_body_bytes, {settings.max_body_bytes}."
         )
     return settings
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each ATRASO_* variable of *environ* that is no setting, naming the nearest that is.
+
+    Not an error: an environment is shared, and some platforms put variables of a service's name into it.
+    """
+    known = [CONFIG_VARIABLE, *(PREFIX + field.upper() for field in Settings.__struct_fields__)]
+    return [
+        _unknown(f"the variable {variable}", variable, known)
+        for variable in environ
+        if variable.startswith(PREFIX) and variable not in known
+    ]
 
 
 def takes(type_: Any) -> str:

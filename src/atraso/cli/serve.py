@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from atraso.settings import load_settings
+from atraso.settings import load_settings, unknown_variables
 
 EXAMPLE = """\b
 Example:
@@ -34,6 +34,8 @@ Exit codes: 0 stopped by SIGINT or SIGTERM; 2 a setting, the port or the model c
 def serve(config: Path | None, **flags: object) -> None:
     """Serve the API and the page until stopped."""
     settings = load_settings(os.environ, config, {name: flag for name, flag in flags.items() if flag is not None})
+    for sentence in unknown_variables(os.environ):
+        click.echo(f"note: {sentence}", err=True)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # No request multiplies matrices, and a library's threads in the parent would make forking unsafe.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
