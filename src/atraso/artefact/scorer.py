@@ -167,7 +167,7 @@ class Scorer:
     def predict(self, flight: Flight, *, explain: bool = False, warnings: tuple[str, ...] = ()) -> Prediction:
         """Answer one flight; with *explain* the reasons come along."""
         vectors = self._sums.vectors(flight)
-        log_odds = never_crossing([sum(column) for column in zip(*vectors, strict=True)], ANCHOR)
+        log_odds = never_crossing(list(map(sum, zip(*vectors, strict=True))), ANCHOR)
         probability = sigmoid(log_odds[ANCHOR])
         e = [sigmoid(log_odds[k]) for k in _EXCEEDS_AT]
         m = [quantile_minutes(log_odds, THRESHOLDS_MINUTES, level, *self.delay_range) for _, level in QUANTILES]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 DELAYED_AFTER_MINUTES = 15
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the local clock is naive on purpose
+EPOCH_ORDINAL = EPOCH.toordinal()
 
 Text = NDArray[np.str_]
 Minutes = NDArray[np.int64]
@@ -36,7 +37,7 @@ def utc_minutes(moment: datetime) -> int:
 
 def local_minutes(moment: datetime) -> int:
     """Return the minutes shown by *moment*'s own clock, counted from 1970-01-01T00:00 of that clock."""
-    return (moment.replace(tzinfo=None) - NAIVE_EPOCH) // timedelta(minutes=1)
+    return (moment.toordinal() - EPOCH_ORDINAL) * 1440 + moment.hour * 60 + moment.minute
 
 
 def moment_from_utc_minutes(minutes: int, zone: ZoneInfo) -> datetime:

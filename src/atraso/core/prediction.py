@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 EXCEEDS_MINUTES = (0, 15, 30, 60)
 QUANTILES = (("p50", 0.50), ("p80", 0.80), ("p95", 0.95))
+NEARLY_SURE = math.log(0.999 / 0.001)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ def quantile_minutes(
     which are taken to be passed with probability 0.999 and 0.001.
     """
     wanted = logit(1.0 - level)
-    left_minutes, left = floor, max(logit(0.999), log_odds[0])
-    for minutes, value in zip((*thresholds, ceiling), (*log_odds, min(logit(0.001), log_odds[-1])), strict=True):
+    left_minutes, left = floor, max(NEARLY_SURE, log_odds[0])
+    for minutes, value in zip((*thresholds, ceiling), (*log_odds, min(-NEARLY_SURE, log_odds[-1])), strict=True):
         if value <= wanted:
             if left <= value:
                 return float(minutes)
@@ -123,7 +124,7 @@ def quantile_minutes_many(
     wanted = logit(1.0 - level)
     n = len(log_odds)
     values = np.column_stack(
-        [np.maximum(logit(0.999), log_odds[:, 0]), log_odds, np.minimum(logit(0.001), log_odds[:, -1])]
+        [np.maximum(NEARLY_SURE, log_odds[:, 0]), log_odds, np.minimum(-NEARLY_SURE, log_odds[:, -1])]
     )
     minutes = np.array([floor, *thresholds, ceiling], dtype=np.float64)
     reached = values[:, 1:] <= wanted
