@@ -35,6 +35,16 @@ $(VENV)/.dev: $(VENV)/.base
 	@$(call install,train nyc dev)
 	@touch $@
 
+# The rival service of the benchmark has an environment of its own: nothing of it is in the product's.
+.venv-bench/.done: $(VENV)/.base benchmarks/requirements.txt
+	@echo "Installing the benchmark's rival (once) ..."
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.3'
+	@$(BIN)/python scripts/requirements.py | xargs .venv-bench/bin/python -m pip install --quiet -c requirements.lock
+	@.venv-bench/bin/python -m pip install --quiet --require-hashes --no-deps -r benchmarks/requirements.txt
+	@.venv-bench/bin/python -m pip install --quiet --no-deps -e .
+	@touch $@
+
 lock: ## Renew the lock file (needs uv)
 	uv pip compile pyproject.toml --universal --all-extras --generate-hashes --no-annotate --no-header -o requirements.lock
 
@@ -59,14 +69,17 @@ check: $(VENV)/.dev ## Lint, types, arrows between rooms, generated files
 generate: $(VENV)/.dev ## Write the generated pages again
 	$(BIN)/python scripts/generate.py
 
+notebook: $(VENV)/.dev ## The notebook on http://127.0.0.1:8881, with a token (DATA=)
+	ATRASO_SCL_DATA=$(DATA) $(BIN)/atraso notebook
+
 drill: $(VENV)/.dev ## Figures and faults at full size: start, memory, stop, training, batches (DATA=)
 	ATRASO_SCL_DATA=$(DATA) $(BIN)/python -m pytest -s --timeout 1800 tests/drill
 
-bench: $(VENV)/.dev ## Throughput side by side with nginx and FastAPI; writes benchmarks/results
+bench: $(VENV)/.dev .venv-bench/.done ## Throughput side by side with nginx and FastAPI; writes benchmarks/results
 	$(BIN)/python -m benchmarks.run
 
 clean: ## Remove the environment and everything made by tools
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
+	rm -rf $(VENV) .venv-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help lock run train test check generate drill bench clean
+.PHONY: help lock run train test check generate notebook drill bench clean

@@ -100,8 +100,9 @@ def load_settings(
 ) -> Settings:
     """Return the settings: *flags* before ATRASO_* of *environ* before the TOML *file* before the defaults.
 
-    The file is ATRASO_CONFIG's where none is given. An empty variable counts as not set, an unknown one is left to
-    `unknown_variables`. Raises SettingsError for an unknown name in the file or a value that cannot be used, saying where it stands and what would do.
+    The file is ATRASO_CONFIG's where none is given. An empty variable counts as not set; an unknown one is left to
+    `unknown_variables`. Raises SettingsError for an unknown name in the file and for a value that cannot be used,
+    saying where it stands and what would do.
     """
     if file is None and environ.get(CONFIG_VARIABLE):
         file = Path(environ[CONFIG_VARIABLE])

@@ -402,3 +402,16 @@ def test_a_stop_does_not_wait_for_stuck_clients(caplog: pytest.LogCaptureFixture
                 answer = client.answer()
                 assert (answer.status, "stopping" in answer.detail) == (503, True)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_a_stop_does_not_wait_for_a_client_that_reads_slowly(caplog: pytest.LogCaptureFixture) -> None:
+    """Progress is enough while the service runs, not when it stops."""
+    app = Echo(answer=b"x" * 40_000_000)
+    with serving(app, shutdown_timeout_s=1.0) as server, Client(server.port, receive_buffer=65536) as slow:
+        slow.send(GET)
+        eventually(lambda: len(app.requests) == 1)
+        server.server.should_exit = True
+        with contextlib.suppress(ConnectionError):
+            while slow.socket.recv(65536):
+                time.sleep(0.005)
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -155,8 +155,15 @@ def test_a_supervisor_that_slept_itself_blames_nobody() -> None:
     with supervised("steady") as process:
         assert said(process) == "ready"
         before = children(process.pid)
-        os.killpg(process.pid, signal.SIGSTOP)
+        # The workers first, so that no sign of life is left in the pipes when the supervisor wakes before them.
+        for pid in before:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGSTOP)
         time.sleep(2.0)
-        os.killpg(process.pid, signal.SIGCONT)
-        time.sleep(0.6)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.3)
+        for pid in before:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(0.3)
         assert children(process.pid) == before

@@ -140,7 +140,7 @@ class Connection(HttpToolsProtocol):
         """Begin the oldest request that waits; one whose turn comes while the worker is full is refused."""
         while self._waiting:
             exchange = self._waiting.popleft()
-            if (self._stopping or self._half_closed) and not self._waiting:
+            if self._stopping and not self._waiting:
                 exchange.keep_alive = False
             if self.gate.working < self.limits.max_concurrency:
                 self._begin(exchange)

@@ -120,7 +120,6 @@ class LimitedProtocol(Connection):
             if name != b"upgrade":
                 head += [name, b": ", value, b"\r\n"]
         self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._phase, self._spent = IDLE, 0
         unfed = b"" if self._unfed is None else bytes(self._unfed)
         self._unfed = memoryview(b"".join([*head, b"\r\n", rest, unfed]))
