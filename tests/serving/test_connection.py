@@ -179,11 +179,11 @@ def test_a_silent_connection_is_closed() -> None:
 def test_a_head_that_drips_is_refused() -> None:
     """A byte now and then does not move the deadline."""
     with serving(Echo(), head_timeout_s=0.3) as server, Client(server.port) as client:
-        answer = client.drip(GET, every_s=0.04).answer()
+        answer = client.drip(GET, every_s=0.025).answer()
         assert (answer.status, answer.detail) == (408, "The request head did not arrive within 0.3 s.")
         client.closed_after()
     with serving(Echo(), head_timeout_s=5) as server, Client(server.port) as client:
-        assert client.drip(GET, every_s=0.04).answer().status == 200
+        assert client.drip(GET, every_s=0.025).answer().status == 200
 
 
 def test_the_deadline_of_a_head_holds_for_each_request() -> None:
@@ -192,7 +192,7 @@ def test_the_deadline_of_a_head_holds_for_each_request() -> None:
         client.send(GET).answer()
         time.sleep(0.6)
         assert client.send(GET).answer().status == 200
-        assert client.drip(GET, every_s=0.04).answer().status == 408
+        assert client.drip(GET, every_s=0.025).answer().status == 408
 
 
 def test_a_body_that_drips_is_refused() -> None:
@@ -201,14 +201,14 @@ def test_a_body_that_drips_is_refused() -> None:
     data = BODY_HEAD % 20 + b"x" * 20
     cut = len(data) - 20
     with serving(app, body_timeout_s=0.3) as server, Client(server.port) as client:
-        answer = client.send(data[:cut]).drip(data[cut:], every_s=0.04).answer()
+        answer = client.send(data[:cut]).drip(data[cut:], every_s=0.025).answer()
         assert answer.status == 408
         assert answer.detail.startswith("The body did not arrive in time: ")
         assert " of 20 bytes in 0.3 s." in answer.detail
         client.closed_after()
         assert app.requests == []
     with serving(app, body_timeout_s=5) as server, Client(server.port) as client:
-        assert client.send(data[:cut]).drip(data[cut:], every_s=0.04).answer().status == 200
+        assert client.send(data[:cut]).drip(data[cut:], every_s=0.025).answer().status == 200
 
 
 @pytest.mark.parametrize(("first", "status"), [(1000, 408), (512 * 1024, 200)])
@@ -217,7 +217,7 @@ def test_an_honest_large_body_has_more_time(first: int, status: int) -> None:
     size = 600 * 1024
     with serving(Echo(), body_timeout_s=0.2) as server, Client(server.port) as client:
         client.send(BODY_HEAD % size + b"x" * first)
-        time.sleep(0.8)
+        time.sleep(0.5)
         assert client.send(b"x" * (size - first)).answer().status == status
 
 
@@ -229,7 +229,7 @@ def test_an_idle_connection_is_closed_after_its_time() -> None:
     others = {"head_timeout_s": 0.2, "write_timeout_s": 0.2}
     with serving(Echo(), keep_alive_timeout_s=5, **others) as server, Client(server.port) as client:
         client.send(GET).answer()
-        time.sleep(0.8)
+        time.sleep(0.5)
         assert client.send(GET).answer().status == 200
 
 
@@ -240,7 +240,7 @@ def test_work_that_takes_long_is_no_fault_of_the_client() -> None:
     with serving(Echo(hold=held), **limits) as server, Client(server.port) as client:
         client.send(request("/", b"abc"))
         held.begun.acquire(timeout=5)
-        time.sleep(0.6)
+        time.sleep(0.4)
         held.let_go()
         assert client.answer().status == 200
 

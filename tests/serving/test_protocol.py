@@ -119,12 +119,19 @@ END_OF_HEAD = {
 }
 
 
+@pytest.fixture(scope="module")
+def strict() -> Iterator[int]:
+    """The port of a server that takes heads of 2,000 bytes."""
+    with serving(Echo(), max_head_bytes=2000) as server:
+        yield server.port
+
+
 @pytest.mark.parametrize("kind", HEADS)
 @pytest.mark.parametrize("complete", [True, False])
-def test_a_head_past_its_limit_is_refused(kind: str, complete: bool) -> None:
+def test_a_head_past_its_limit_is_refused(strict: int, kind: str, complete: bool) -> None:
     """Whatever part of it is too long, and whether or not it ever ends: 431, and the connection closes."""
     head = HEADS[kind] + (END_OF_HEAD[kind] if complete else b"")
-    with serving(Echo(), max_head_bytes=2000) as server, Client(server.port) as client:
+    with Client(strict) as client:
         for at in range(0, len(head), 500):
             client.send(head[at : at + 500])
         answer = client.answer()
@@ -133,24 +140,24 @@ def test_a_head_past_its_limit_is_refused(kind: str, complete: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", HEADS)
-def test_the_same_head_within_the_limit_is_served(kind: str) -> None:
+def test_the_same_head_within_the_limit_is_served(echo: tuple[Echo, int], kind: str) -> None:
     """With a larger limit the same bytes pass."""
-    with serving(Echo(), max_head_bytes=4000) as server, Client(server.port) as client:
+    with Client(echo[1]) as client:
         assert client.send(HEADS[kind] + END_OF_HEAD[kind]).answer().status == 200
 
 
-def test_a_long_head_behind_another_request_is_measured_alone() -> None:
+def test_a_long_head_behind_another_request_is_measured_alone(strict: int) -> None:
     """A pipelined head gets its own measure: neither excused nor charged for its neighbours."""
     small = request("/" + "a" * 1500, method="GET")
     large = request("/" + "a" * 2500, method="GET")
-    with serving(Echo(), max_head_bytes=2000) as server, Client(server.port) as client:
+    with Client(strict) as client:
         client.send(small * 3 + large)
         assert [client.answer().status for _ in range(4)] == [200, 200, 200, 431]
 
 
-def test_empty_lines_for_ever_are_no_request() -> None:
+def test_empty_lines_for_ever_are_no_request(strict: int) -> None:
     """Bytes that never begin a request count as a head."""
-    with serving(Echo(), max_head_bytes=2000) as server, Client(server.port) as client:
+    with Client(strict) as client:
         for _ in range(8):
             client.send(b"\r\n" * 200)
         assert client.answer().status == 431
