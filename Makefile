@@ -64,10 +64,10 @@ check: $(VENV)/.dev ## Lint, types, arrows between rooms, generated files
 	$(BIN)/ruff format --check src tests benchmarks scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python scripts/generate.py --check
+	$(BIN)/python -m scripts.generate --check
 
 generate: $(VENV)/.dev ## Write the generated pages again
-	$(BIN)/python scripts/generate.py
+	$(BIN)/python -m scripts.generate
 
 notebook: $(VENV)/.dev ## The notebook on http://127.0.0.1:8881, with a token (DATA=)
 	ATRASO_SCL_DATA=$(DATA) $(BIN)/atraso notebook

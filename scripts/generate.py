@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import render_cli
-import render_settings
+from benchmarks import render as render_benchmarks
+from scripts import render_cli, render_settings
 
 PAGES: dict[Path, Callable[[], str]] = {
     render_cli.PAGE: render_cli.render,
     render_settings.PAGE: render_settings.render,
+    Path("benchmarks/results/README.md"): render_benchmarks.rendered,
 }
 
 
