@@ -21,30 +21,6 @@ _LIMITS = ServerLimits()
 Seconds = Annotated[float, Meta(ge=0.1, le=3600.0)]
 
 
-class Secret:
-    """A value that prints as stars; `reveal()` gives it to the one place that needs it."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the value itself."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How the service runs; times in seconds, sizes in bytes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -44,6 +45,24 @@ class Echo:
         headers = [(b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+
+class Held:
+    """An application's work that goes on until `let_go` is called from the test's thread."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self._free = threading.Event()
+
+    async def __call__(self) -> None:
+        """Wait as work would, without holding the loop."""
+        self.begun.release()
+        while not self._free.is_set():
+            await asyncio.sleep(0.005)
+
+    def let_go(self) -> None:
+        """End all work, now and later."""
+        self._free.set()
 
 
 @dataclass
@@ -200,3 +219,4 @@ def request(path: str = "/", body: bytes = b"", method: str = "POST", *headers: 
 
 
 GET = request(method="GET")
+BODY_HEAD = b"POST /slow HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n"
