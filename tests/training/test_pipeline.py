@@ -84,20 +84,18 @@ def test_the_artefact_answers_as_the_trained_numbers_do(made: Made, tmp_path: Pa
     assert manifest.n_departures == len(made.reading.departures)
 
 
-def test_training_twice_writes_the_same_checksum(
-    few_rounds: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_training_twice_writes_the_same_checksum(few_rounds: None, tmp_path: Path) -> None:
     """The same departures give the same artefact; their fingerprint does not depend on the order of the file."""
     from atraso.core.leads import SCHEDULE
 
     # two cards of the twelve are enough to see it, and a few months are
-    monkeypatch.setattr(pipeline, "CARDS", ((SCHEDULE, True), (SCHEDULE, False)))
+    cards = ((SCHEDULE, True), (SCHEDULE, False))
     reading = read("scl", str(scl_file()[0]))
     half = reading.departures.take(np.argsort(reading.departures.actual_utc, kind="stable")[:20_000])
     checksums = []
     for turn in range(2):
         part = Reading(half, reading.unflown, np.arange(len(half)), (), reading.zones)
-        manifest, tables = pack(part, pipeline.train(half, reading.unflown, OFF), OFF)
+        manifest, tables = pack(part, pipeline.train(half, reading.unflown, OFF, cards=cards), OFF)
         checksums.append(write_artefact(tmp_path / str(turn), manifest, tables).checksum)
 
     assert checksums[0] == checksums[1]
@@ -143,16 +141,16 @@ def test_outcomes_of_others_after_the_moment_do_not_matter(made: Made) -> None:
     np.testing.assert_array_equal(before, after)
 
 
-def test_labels_that_mean_nothing_teach_nothing(few_rounds: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_that_mean_nothing_teach_nothing(few_rounds: None) -> None:
     """With outcomes shuffled among flights, what is learnt is worth a coin: AUC 0.50 within 0.02."""
     from atraso.core.leads import LEAD_BY_NAME
 
-    monkeypatch.setattr(pipeline, "CARDS", ((LEAD_BY_NAME["1h"], False),))
     departures = read("scl", str(scl_file()[0])).departures
     rng = np.random.default_rng(11)
     delay = rng.permutation((departures.actual_utc - departures.flights.scheduled_utc).astype(np.int64))
     shuffled = DepartureTable(departures.flights, departures.flights.scheduled_utc + delay)
-    trained = pipeline.train(shuffled, departures.flights.take(slice(0, 0)), OFF)
+    nothing = departures.flights.take(slice(0, 0))
+    trained = pipeline.train(shuffled, nothing, OFF, cards=((LEAD_BY_NAME["1h"], False),))
 
     assert trained.scores["1h, no schedule"]["auc"] == pytest.approx(0.5, abs=0.02)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from atraso.sources.reading import Reading
 
 # Score -> heading and form; a terminal of 80 columns has room for these.
 SCORE_COLUMNS = {
@@ -27,6 +30,16 @@ SCORE_COLUMNS = {
 def say(sentence: str) -> None:
     """Print a sentence on standard error, where it does not mix with results."""
     print(sentence, file=sys.stderr)  # noqa: T201 - the command line's own voice
+
+
+def read_shown(source: str, data: str | None, prefix: str = "") -> Reading:
+    """Read a source with a progress bar, and say what was read and what was rejected."""
+    from atraso.sources.registry import read
+
+    with bar("reading departures") as progress:
+        reading = read(source, data, progress)
+    say(prefix + reading.summary())
+    return reading
 
 
 @contextmanager

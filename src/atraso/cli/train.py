@@ -30,9 +30,8 @@ def train(source: str, data: str | None, out: Path, replace: bool, sign_key: Pat
     from rich.console import Console
 
     from atraso.artefact.bundle import MANIFEST, read_artefact, write_artefact
-    from atraso.cli.show import bar, say, scores_table
-    from atraso.sources.registry import read
-    from atraso.training.holidays import days_off
+    from atraso.cli.show import bar, read_shown, scores_table
+    from atraso.training.holidays import days_off_for
     from atraso.training.package import pack
     from atraso.training.pipeline import train as fit
 
@@ -40,14 +39,8 @@ def train(source: str, data: str | None, out: Path, replace: bool, sign_key: Pat
         raise SettingsError(f"{out} exists already: choose another folder, or say --replace")
     if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise SettingsError(f"{out} is not an artefact, so it is not replaced: choose another folder")
-    with bar("reading departures") as progress:
-        reading = read(source, data, progress)
-    say(reading.summary())
-    years = reading.departures.flights.scheduled_local // (365 * 24 * 60) + 1970
-    countries = {_country(origin) for origin in reading.zones}
-    if len(countries) != 1:
-        raise SettingsError(f"one model covers airports of one country, not of {', '.join(sorted(countries))}")
-    calendar = days_off(countries.pop(), int(years.min()), int(years.max()))
+    reading = read_shown(source, data)
+    calendar = days_off_for(reading.departures.flights)
     with bar("training") as progress:
         trained = fit(reading.departures, reading.unflown, calendar, progress)
     manifest = write_artefact(out, *pack(reading, trained, calendar), signing_key=sign_key)
@@ -67,12 +60,3 @@ def train(source: str, data: str | None, out: Path, replace: bool, sign_key: Pat
     console = Console(file=sys.stdout)
     console.print(scores_table(manifest.scores, manifest.scores_note))
     console.print(f"artefact {manifest.version} in {out}\nchecksum {manifest.checksum}", highlight=False)
-
-
-def _country(icao: str) -> str:
-    from atraso.sources.airports import airport
-
-    known = airport(icao)
-    if known is None:
-        raise SettingsError(f"the airport {icao} is not known")
-    return known.country

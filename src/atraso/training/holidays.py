@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from atraso.core.calendar import DaysOff
-from atraso.core.errors import MissingExtraError
+from atraso.core.errors import MissingExtraError, SourceError
+from atraso.core.flights import FlightTable
+from atraso.core.keys import MINUTES_A_DAY
+from atraso.sources.airports import airport
 
 EPOCH_DAY = date(1970, 1, 1)
 # How long an artefact may be in use after its training data before its calendar runs out.
@@ -23,6 +26,25 @@ def days_off(country: str, first_year: int, last_year: int) -> DaysOff:
     first = (date(years[0], 1, 1) - EPOCH_DAY).days
     last = (date(years[-1], 12, 31) - EPOCH_DAY).days
     return DaysOff.of(days, first, last)
+
+
+def days_off_for(flights: FlightTable) -> DaysOff:
+    """Return the holidays of the country the flights leave from; raises SourceError for more than one country."""
+    countries = {_country(str(origin)) for origin in set(flights.origin.tolist())}
+    if len(countries) != 1:
+        raise SourceError(f"one model covers airports of one country, not of {', '.join(sorted(countries)) or 'none'}")
+    years = [
+        int(iso(int(local) // MINUTES_A_DAY)[:4])
+        for local in (flights.scheduled_local.min(), flights.scheduled_local.max())
+    ]
+    return days_off(countries.pop(), *years)
+
+
+def _country(icao: str) -> str:
+    known = airport(icao)
+    if known is None:
+        raise SourceError(f"the airport {icao} is not known")
+    return known.country
 
 
 def iso(day: int) -> str:

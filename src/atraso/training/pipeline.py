@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -50,9 +50,13 @@ class Trained:
 
 
 def train(
-    departures: DepartureTable, unflown: FlightTable, days_off: DaysOff, progress: Progress = lambda *_: None
+    departures: DepartureTable,
+    unflown: FlightTable,
+    days_off: DaysOff,
+    progress: Progress = lambda *_: None,
+    cards: Sequence[tuple[Lead, bool]] = CARDS,
 ) -> Trained:
-    """Fit a scorecard for every lead, with and without the published schedule.
+    """Fit a scorecard for each of *cards* (lead, published schedule known), by default for every lead both ways.
 
     Each is fitted twice: on the first nine twelfths of the days, to be calibrated and judged on what follows, and on
     all of them, with the calibration learnt on the last quarter of the first. Raises SourceError for too little data.
@@ -66,9 +70,9 @@ def train(
     early = _rates_for_fit_and_later(departures, split.fit)
     rates = learn_rates(departures)
     final = training_rates(departures)
-    cards, scores, judged = [], {}, []
-    for done, (lead, schedule) in enumerate(CARDS):
-        progress(f"lead {lead.name}, {'with' if schedule else 'without'} the published schedule", done, len(CARDS))
+    made, scores, judged = [], {}, []
+    for done, (lead, schedule) in enumerate(cards):
+        progress(f"lead {lead.name}, {'with' if schedule else 'without'} the published schedule", done, len(cards))
         state = state_at(replay, departures.flights, lead)
         with ThreadPoolExecutor(2) as side_by_side:  # the learner works outside the interpreter's lock
             first_fit = side_by_side.submit(_fit, known | state | early, delay, split.fit, lead, schedule=schedule)
@@ -84,10 +88,10 @@ def train(
         )
         judged.append((late[split.test], probability))
         whole = _calibrated(lead, whole, raw, delay[split.later])
-        cards.append(with_reference(whole, known | state | final))
-    progress("done", len(CARDS), len(CARDS))
+        made.append(with_reference(whole, known | state | final))
+    progress("done", len(cards), len(cards))
     outcome, probability = (np.concatenate(part) for part in zip(*judged, strict=True))
-    return Trained(tuple(cards), rates, scores, best_f1_threshold(outcome, probability), split)
+    return Trained(tuple(made), rates, scores, best_f1_threshold(outcome, probability), split)
 
 
 def state_at(replay: Replay, flights: FlightTable, lead: Lead) -> Columns:
