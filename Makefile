@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PORT ?= 5000
 WORKERS ?= 2
 DATA ?= ../shared/data/scl_2017.csv.gz
+AT_HAND = $(if $(wildcard $(DATA)),ATRASO_SCL_DATA=$(abspath $(DATA)))
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,10 +71,10 @@ generate: $(VENV)/.dev ## Write the generated pages again
 	$(BIN)/python -m scripts.generate
 
 notebook: $(VENV)/.dev ## The notebook on http://127.0.0.1:8881, with a token (DATA=)
-	ATRASO_SCL_DATA=$(DATA) $(BIN)/atraso notebook
+	$(AT_HAND) $(BIN)/atraso notebook
 
 drill: $(VENV)/.dev ## Figures and faults at full size: start, memory, stop, training, batches (DATA=)
-	ATRASO_SCL_DATA=$(DATA) $(BIN)/python -m pytest -s --timeout 1800 tests/drill
+	$(AT_HAND) $(BIN)/python -m pytest -s --timeout 1800 tests/drill
 
 bench: $(VENV)/.dev .venv-bench/.done ## Throughput side by side with nginx and FastAPI; writes benchmarks/results
 	$(BIN)/python -m benchmarks.run

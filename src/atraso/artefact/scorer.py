@@ -33,8 +33,8 @@ from atraso.core.prediction import (
     never_crossing,
     never_crossing_many,
     probability_shares,
-    quantile_minutes,
     quantile_minutes_many,
+    quantiles_minutes,
     sigmoid,
 )
 from atraso.core.rates import FrozenRates
@@ -170,7 +170,7 @@ class Scorer:
         log_odds = never_crossing(list(map(sum, zip(*vectors, strict=True))), ANCHOR)
         probability = sigmoid(log_odds[ANCHOR])
         e = [sigmoid(log_odds[k]) for k in _EXCEEDS_AT]
-        m = [quantile_minutes(log_odds, THRESHOLDS_MINUTES, level, *self.delay_range) for _, level in QUANTILES]
+        m = quantiles_minutes(log_odds, THRESHOLDS_MINUTES, *self.delay_range)
         base_rate = self._base_rates[flight.origin]
         return Prediction(
             probability,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from atraso.core.errors import FieldError
@@ -12,6 +13,13 @@ _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)(Z|[+-]\d\d:?\d\d)?", re.ASCII | re.IGNORECASE
 )
 FIRST_YEAR, LAST_YEAR = 1970, 2199
+
+
+@lru_cache(4096)
+def _is_steady(zone: ZoneInfo, day: int) -> bool:
+    """Tell whether the clocks of *zone* are not changed on the day of ordinal *day* or on one beside it."""
+    noon = datetime.fromordinal(day).replace(hour=12, tzinfo=zone)
+    return len({(noon + timedelta(days=n)).utcoffset() for n in (-1, 0, 1)}) == 1
 
 
 def moment_of(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, str | None]:
@@ -31,6 +39,8 @@ def moment_of(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, str | No
     if moment.tzinfo is not None:
         return moment.astimezone(zone), None
     local = moment.replace(tzinfo=zone)
+    if _is_steady(zone, moment.toordinal()):
+        return local, None
     before, after = local.utcoffset(), local.replace(fold=1).utcoffset()
     if before is None or after is None or before == after:
         return local, None

@@ -68,30 +68,43 @@ def never_crossing(log_odds: Sequence[float], anchor: int) -> list[float]:
     """
     fixed = list(log_odds)
     for k in range(anchor + 1, len(fixed)):
-        fixed[k] = min(fixed[k], fixed[k - 1])
+        if fixed[k] > fixed[k - 1]:  # noqa: PLR1730 - calling min costs more than all the rest
+            fixed[k] = fixed[k - 1]
     for k in range(anchor - 1, -1, -1):
-        fixed[k] = max(fixed[k], fixed[k + 1])
+        if fixed[k] < fixed[k + 1]:  # noqa: PLR1730
+            fixed[k] = fixed[k + 1]
     return fixed
 
 
-def quantile_minutes(
-    log_odds: Sequence[float], thresholds: Sequence[float], level: float, floor: float, ceiling: float
-) -> float:
-    """Return the delay in minutes not exceeded with probability *level*.
+_WANTED = tuple(logit(1.0 - level) for _, level in QUANTILES)
+
+
+def quantiles_minutes(
+    log_odds: Sequence[float], thresholds: Sequence[float], floor: float, ceiling: float
+) -> list[float]:
+    """Return the delays in minutes that are not exceeded with the probabilities of `QUANTILES`.
 
     *log_odds* are those of P(delay > threshold), non-increasing. Between thresholds the log-odds run straight;
     beyond the first and the last they run to *floor* and *ceiling* (the range of delays in the training data),
     which are taken to be passed with probability 0.999 and 0.001.
     """
-    wanted = logit(1.0 - level)
-    left_minutes, left = floor, max(NEARLY_SURE, log_odds[0])
-    for minutes, value in zip((*thresholds, ceiling), (*log_odds, min(-NEARLY_SURE, log_odds[-1])), strict=True):
-        if value <= wanted:
-            if left <= value:
-                return float(minutes)
-            return left_minutes + (minutes - left_minutes) * (left - wanted) / (left - value)
-        left_minutes, left = float(minutes), value
-    return float(ceiling)
+    minutes = (floor, *thresholds, ceiling)
+    values = (max(NEARLY_SURE, log_odds[0]), *log_odds, min(-NEARLY_SURE, log_odds[-1]))
+    last = len(values) - 1
+    place = 1
+    found = []
+    for wanted in _WANTED:  # falling, so the walk never goes back
+        while place < last and values[place] > wanted:
+            place += 1
+        left, right = values[place - 1], values[place]
+        if right > wanted:
+            found.append(float(ceiling))
+        elif left <= right:
+            found.append(float(minutes[place]))
+        else:
+            start = minutes[place - 1]
+            found.append(start + (minutes[place] - start) * (left - wanted) / (left - right))
+    return found
 
 
 def probability_shares(shares: Sequence[float], base_rate: float) -> list[float]:
@@ -120,7 +133,7 @@ def never_crossing_many(log_odds: Floats, anchor: int) -> Floats:
 def quantile_minutes_many(
     log_odds: Floats, thresholds: Sequence[float], level: float, floor: float, ceiling: float
 ) -> Floats:
-    """Return `quantile_minutes` of every row of *log_odds* (n, thresholds)."""
+    """Return the delay not exceeded with probability *level* for every row of *log_odds* (n, thresholds)."""
     wanted = logit(1.0 - level)
     n = len(log_odds)
     values = np.column_stack(
