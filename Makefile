@@ -53,7 +53,7 @@ lock: ## Renew the lock file (needs uv)
 run: $(VENV)/.base ## API and page on http://127.0.0.1:5000 (PORT=, WORKERS=)
 	@exec $(BIN)/atraso serve --port $(PORT) --workers $(WORKERS)
 
-train: $(VENV)/.dev ## Train the bundled SCL artefact again, bit for bit, from DATA=
+train: $(VENV)/.dev ## Train the bundled SCL artefact again, to the same checksum, from DATA=
 	$(BIN)/atraso train --source scl --data $(DATA) --out src/atraso/artefact/bundled --replace
 
 # --- work -------------------------------------------------------------------------------------------------------

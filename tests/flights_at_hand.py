@@ -87,6 +87,7 @@ CARRIERS = (
 MONTH_MINUTES = (1.0, 0.0, -4.0, -2.0, 0.0, 2.0, 7.0, 0.0, -1.0, 2.0, 1.0, 4.0)
 
 
+@cache
 def scl_file() -> tuple[Path, bool]:
     """Return the file of SCL departures the tests run on, and whether its flights are real."""
     named = os.environ.get(REAL_FILE_VARIABLE)

@@ -22,9 +22,10 @@ def scorer() -> Scorer:
 
 def test_the_answer_shown_is_the_models(scorer: Scorer) -> None:
     """The flight of the README has the probability, quantiles and first reasons printed there."""
-    flight, _ = scorer.resolve("LAN", "282", "SPJC", "2017-07-14T08:30:00")
+    flight, warnings = scorer.resolve("LAN", "600", "SPJC", "2017-07-14T09:05:00")
     answer = scorer.predict(flight, explain=True)
 
+    assert warnings == ()
     assert f'"version": "{scorer.manifest.version}"' in README
     for name, value in (("delay_probability", answer.delay_probability), ("base_rate", answer.base_rate)):
         assert f'"{name}": {value:.4f}' in README

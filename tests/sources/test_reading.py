@@ -35,7 +35,7 @@ def test_rejects_are_a_csv_of_row_reason_and_text(tmp_path):
         ("h2 101", "SKU", "101"),
         ("989p", "LAN", "989P"),
         ("000", "LAN", "0"),
-        ("LA282", "XXX", "LA282"),
+        ("LA282", "XXX", None),
         ("", "LAN", None),
         ("28/2", "LAN", None),
         ("123456789", "LAN", None),

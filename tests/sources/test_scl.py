@@ -270,12 +270,11 @@ def test_a_header_alone_is_an_empty_reading(tmp_path):
     ("content", "sentence"),
     [
         (b"", "is empty"),
-        (scl_text(row()).encode("latin-1"), "line 1 is not UTF-8"),
-        (scl_text(row(), row(OPERA="Líneas")).encode().replace("í".encode(), b"\xed"), "line 3 is not UTF-8"),
-        (scl_text(row()).encode("utf-16"), "line 1 is not UTF-8"),
+        (scl_text(row()).encode("latin-1"), "line 1: the line is not UTF-8"),
+        (scl_text(row()).encode("utf-16"), "line 1: the line is not UTF-8"),
         (gzip.compress(scl_text(row()).encode())[:-10], "damaged or cut short"),
         (b"\x1f\x8b not gzip at all", "damaged or cut short"),
-        (scl_text(row(OPERA="x" * 70_000)).encode(), "longer than 64 KiB"),
+        (b"x" * 70_000, "line 1: the line is longer than 64 KiB"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_with_a_sentence(tmp_path, content, sentence):
@@ -284,6 +283,20 @@ def test_a_file_of_another_kind_is_refused_with_a_sentence(tmp_path, content, se
     path.write_bytes(content)
     with pytest.raises(SourceError, match=sentence):
         read_scl(path)
+
+
+def test_a_line_that_is_not_text_or_too_long_is_a_reject_and_the_others_are_read(tmp_path):
+    """One spoilt byte, or one endless line, costs its own row and no other."""
+    path = tmp_path / "flights.csv"
+    lines = scl_text(row(), row(OPERA="Líneas"), row(OPERA="x" * 200_000), row(Vlo_I="7")).encode()
+    path.write_bytes(lines.replace("í".encode(), b"\xed"))
+    reading = read_scl(path)
+
+    assert [(r.row, r.reason.split(" (")[0]) for r in reading.rejects] == [
+        (2, "the line is not UTF-8"),
+        (3, "the line is longer than 64 KiB"),
+    ]
+    assert reading.rows.tolist() == [1, 4]
 
 
 def test_no_file_and_a_folder_are_refused_with_a_sentence(tmp_path):

@@ -13,6 +13,8 @@ import binascii
 import hashlib
 import os
 import shutil
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -42,7 +44,7 @@ def write_artefact(
 
     The manifest's files, checksum and version are filled in here. With *signing_key* (PEM, Ed25519) it is signed.
     """
-    key = _private_key(signing_key) if signing_key else None
+    key = read_signing_key(signing_key) if signing_key else None
     table_bytes = msgspec.json.encode(tables) + b"\n"
     manifest = msgspec.structs.replace(
         manifest,
@@ -61,18 +63,53 @@ def write_artefact(
         f"{hashlib.sha256(data).hexdigest()}  {name}\n"
         for name, data in ((MANIFEST, manifest_bytes), (TABLES, table_bytes))
     ).encode()
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    content = {MANIFEST: manifest_bytes, TABLES: table_bytes, CHECKSUMS: sums}
+    if key is not None:
+        content[SIGNATURE] = base64.b64encode(key.sign(sums)) + b"\n"
+    try:
+        _put(folder, content)
+    except OSError as error:
+        raise ArtefactError(f"{folder} cannot be written: {error.strerror}") from error
+    return manifest
+
+
+def check_destination(folder: Path, *, replace: bool) -> None:
+    """Raise SettingsError where an artefact could not be written to *folder*; called before the work begins."""
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{folder} is a file: choose a folder")
+    if folder.exists() and not replace:
+        raise SettingsError(f"{folder} exists already: choose another folder, or say --replace")
+    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        raise SettingsError(f"{folder} is not an artefact, so it is not replaced: choose another folder")
+    try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder.absolute().parent):
+            pass
+    except OSError as error:
+        raise SettingsError(f"nothing can be written beside {folder}: {error.strerror}") from error
+
+
+def _put(folder: Path, content: Mapping[str, bytes]) -> None:
+    """Write the files to a new folder, flush them to the disk, and only then let it take the old one's place."""
+    folder = folder.absolute()
+    fresh, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{word}") for word in ("new", "old"))
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    (fresh / MANIFEST).write_bytes(manifest_bytes)
-    (fresh / TABLES).write_bytes(table_bytes)
-    (fresh / CHECKSUMS).write_bytes(sums)
-    if key is not None:
-        (fresh / SIGNATURE).write_bytes(base64.b64encode(key.sign(sums)) + b"\n")
-    if folder.exists():
-        shutil.rmtree(folder)
-    fresh.rename(folder)
-    return manifest
+    try:
+        for name, data in content.items():
+            with (fresh / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def read_artefact(folder: Path, *, verify_key: Path | None = None) -> tuple[Manifest, TablesFile]:
@@ -167,7 +204,8 @@ def _check_signature(folder: Path, sums: bytes, verify_key: Path) -> None:
         ) from error
 
 
-def _private_key(path: Path) -> Ed25519PrivateKey:
+def read_signing_key(path: Path) -> Ed25519PrivateKey:
+    """Return the Ed25519 private key of a PEM file; raises SettingsError where it is none."""
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:

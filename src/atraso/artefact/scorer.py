@@ -23,7 +23,7 @@ from atraso.core.calendar import DaysOff, calendar_features
 from atraso.core.codes import AirlineNames, flight_number_of, folded, place_of
 from atraso.core.errors import ArtefactError, FieldError
 from atraso.core.flights import Flight, FlightTable
-from atraso.core.keys import MINUTES_A_DAY
+from atraso.core.keys import MINUTES_A_DAY, key_of
 from atraso.core.leads import SCHEDULE
 from atraso.core.prediction import (
     EXCEEDS_MINUTES,
@@ -101,6 +101,7 @@ class Scorer:
         self._tables = tables
         self._base_rates = {a.icao: a.base_rate for a in manifest.airports}
         self._iata = {**tables.places, **{p.iata: p.icao for p in manifest.destinations if p.iata}}
+        self._flights = tables.rates.get("flight", {}).keys()
         self._destinations = frozenset(p.icao for p in manifest.destinations)
         self._airlines = _airline_names(manifest, tables.rates.get("airline_route", {}))
         self._codes = {a.icao: (a.icao, a.iata) for a in manifest.airlines}
@@ -135,6 +136,10 @@ class Scorer:
         if note:
             warnings.append(note)
         number = flight_number_of(flight_number, self._codes.get(code, (code,)))
+        if f"{start}|{code}|{number}" not in self._flights:
+            warnings.append(
+                f"flight number {code} {number} was not seen in training: the reason tells what new ones do"
+            )
         moment, note = moment_of(scheduled_departure, self.zones[start], "scheduled_departure")
         if note:
             warnings.append(note)
@@ -245,11 +250,12 @@ class Scorer:
     def _seen(self, flight: Flight) -> dict[str, str]:
         moment = flight.scheduled_departure
         weekday = _WEEKDAYS[moment.weekday()]
+        number = f"{flight.airline} {flight.flight_number}"
         holiday = flight.scheduled_local_minutes // MINUTES_A_DAY in self.days_off.holidays
         return {
             "airline": flight.airline,
             "route": f"{flight.origin}-{flight.destination}",
-            "flight number": f"{flight.airline} {flight.flight_number}",
+            "flight number": number if key_of("flight", flight) in self._flights else f"{number}, new to the model",
             "time of day": f"{moment.hour:02d}:{moment.minute:02d}",
             "calendar": f"{weekday}, public holiday" if holiday else weekday,
         }

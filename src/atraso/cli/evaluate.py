@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 @click.option("--no-schedule", is_flag=True, help="Withhold the published schedule (crowding, overdue flights).")
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of the artefact; default: the bundled one.")
 @click.option("--rolling", metavar="FROM:TO", help="Months (5:12), each predicted by a model of the months before it.")
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path),
+    help="Report of rows of --data not used; default: NAME.rejects.csv here.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (without --lead: one per lead inside).")
 def evaluate(
     source: str,
@@ -35,6 +41,7 @@ def evaluate(
     no_schedule: bool,
     model: Path | None,
     rolling: str | None,
+    rejects: Path | None,
     as_json: bool,
 ) -> None:
     """Score a model on departures replayed in the order in which they happened.
@@ -56,7 +63,7 @@ def evaluate(
         if history is not None or model is not None:
             raise SettingsError("--rolling learns from --data alone: leave out --history and --model")
         months = _months(rolling)
-        reading = read_shown(source, data)
+        reading = read_shown(source, data, rejects)
         from atraso.training.holidays import days_off_for
         from atraso.training.rolling import roll, scores_of
 
@@ -71,8 +78,8 @@ def evaluate(
         from atraso.artefact.scorer import load_scorer
 
         manifest = (scorer := load_scorer(model)).manifest
-        reading = read_shown(source, data)
-        before = read_shown(source, history, "history: ") if history is not None else None
+        reading = read_shown(source, data, rejects)
+        before = read_shown(source, history) if history is not None else None
         scores = _judge(scorer, reading, before, [lead] if lead else manifest.leads, schedule=not no_schedule)
         about = {
             "model": manifest.version,
@@ -81,8 +88,10 @@ def evaluate(
         }
         title = f"model {manifest.version}"
     if as_json:
-        answer = {"lead": lead, **scores[lead], **about} if lead else {"leads": scores, **about}
-        click.echo(json.dumps(answer))
+        # a score that cannot be told (of one class only) is null: NaN is not JSON
+        told = {name: {k: None if isnan(v) else v for k, v in s.items()} for name, s in scores.items()}
+        answer = {"lead": lead, **told[lead], **about} if lead else {"leads": told, **about}
+        click.echo(json.dumps(answer, allow_nan=False))
         return
     shown = "without" if no_schedule else "with"
     Console(file=sys.stdout).print(scores_table(scores, f"{title}; {shown} the published schedule"))

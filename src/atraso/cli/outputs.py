@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,7 +111,7 @@ def output_of(kind: str, stream: BinaryIO, columns: Sequence[str]) -> Output:
 def written_whole(path: str) -> Iterator[BinaryIO]:
     """Give a stream for *path* ("-" is standard output) that becomes the file when all went well.
 
-    Until then the bytes are in `<path>.partial`, removed when something goes wrong (Ctrl-C too); what stood
+    Until then the bytes are in a `.partial` file beside it, removed when something goes wrong (Ctrl-C too); what stood
     at *path* stays as it was. A device or pipe is written directly. Raises AtrasoError where writing fails.
     """
     if path == STANDARD_OUTPUT:
@@ -118,8 +120,13 @@ def written_whole(path: str) -> Iterator[BinaryIO]:
         return
     target = Path(path)
     direct = target.exists() and not target.is_file()
-    place = target if direct else target.with_name(f"{target.name}.partial")
+    place = target
     try:
+        if not direct:  # a name of its own, so that two runs to one file do not write into each other
+            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+            os.fchmod(handle, 0o666 & ~_umask())
+            os.close(handle)
+            place = Path(name)
         with place.open("wb") as stream:
             yield stream
         if not direct:
@@ -127,5 +134,11 @@ def written_whole(path: str) -> Iterator[BinaryIO]:
     except OSError as error:
         raise AtrasoError(f"{path} cannot be written: {error.strerror}") from None
     finally:
-        if not direct:
+        if place != target:
             place.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -16,7 +16,7 @@ FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "pa
 
 EXAMPLE = """\b
 Example:
-  printf 'airline,flight_number,destination,scheduled_departure\\nLAN,282,SPJC,2017-07-14 08:30\\n' |
+  printf 'airline,flight_number,destination,scheduled_departure\\nLAN,600,SPJC,2017-07-14 09:05\\n' |
     atraso predict - -o -
 
 \b

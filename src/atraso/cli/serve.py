@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,8 +16,8 @@ EXAMPLE = """\b
 Example:
   atraso serve --port 5000 &
   curl -s localhost:5000/v1/predictions -H 'content-type: application/json' -d '{"flights": [
-    {"airline": "LAN", "flight_number": "282", "destination": "SPJC",
-     "scheduled_departure": "2017-07-14T08:30:00"}]}'
+    {"airline": "LAN", "flight_number": "600", "destination": "SPJC",
+     "scheduled_departure": "2017-07-14T09:05:00"}]}'
 
 \b
 Options go before ATRASO_* variables, those before the file, that before the defaults.
@@ -33,6 +34,8 @@ Exit codes: 0 stopped by SIGINT or SIGTERM; 2 a setting, the port or the model c
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings as TOML (docs/settings.md).")
 def serve(config: Path | None, **flags: object) -> None:
     """Serve the API and the page until stopped."""
+    for stop in (signal.SIGTERM, signal.SIGINT):  # until the supervisor takes over: stopping is no error
+        signal.signal(stop, lambda *_: sys.exit(0))
     settings = load_settings(os.environ, config, {name: flag for name, flag in flags.items() if flag is not None})
     for sentence in unknown_variables(os.environ):
         click.echo(f"note: {sentence}", err=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from atraso.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from atraso.sources.reading import Reading
@@ -32,13 +35,27 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr)  # noqa: T201 - the command line's own voice
 
 
-def read_shown(source: str, data: str | None, prefix: str = "") -> Reading:
-    """Read a source with a progress bar, and say what was read and what was rejected."""
+def read_shown(source: str, data: str | None, rejects: Path | None = None) -> Reading:
+    """Read a source with a progress bar; rows that were rejected go to a report, which is named with their count.
+
+    The report is *rejects*, or the data's own name with .rejects.csv in the current folder.
+    """
+    from atraso.sources.reading import write_rejects
     from atraso.sources.registry import read
 
     with bar("reading departures") as progress:
         reading = read(source, data, progress)
-    say(prefix + reading.summary())
+    say(reading.summary())
+    if reading.rejects:
+        name = Path(data).name.split(".")[0] if data and data != "-" else source
+        report = rejects or Path(f"{name}.rejects.csv")
+        try:
+            write_rejects(reading.rejects, report)
+        except OSError as error:
+            raise SettingsError(
+                f"the report of rejected rows cannot be written to {report}: {error.strerror}"
+            ) from error
+        say(f"rejected rows with their reasons: {report}")
     return reading
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from atraso.core.errors import SettingsError
-
 
 @click.command(epilog="Example: atraso train --source scl --data scl_2017.csv.gz --out my-model")
 @click.option("--source", type=click.Choice(["scl", "nyc"]), default="scl", show_default=True, help="Kind of data.")
@@ -18,8 +16,13 @@ from atraso.core.errors import SettingsError
 @click.option(
     "--sign-key", type=click.Path(path_type=Path), help="Ed25519 private key (PEM) to sign the artefact with."
 )
+@click.option(
+    "--rejects", type=click.Path(path_type=Path), help="Report of rows not used; default: NAME.rejects.csv here."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
-def train(source: str, data: str | None, out: Path, replace: bool, sign_key: Path | None, as_json: bool) -> None:
+def train(
+    source: str, data: str | None, out: Path, replace: bool, sign_key: Path | None, rejects: Path | None, as_json: bool
+) -> None:
     """Train a model on real departures and write it as an artefact.
 
     Prints how the model does on the last months by a split in time. The same data and library versions write the
@@ -29,17 +32,16 @@ def train(source: str, data: str | None, out: Path, replace: bool, sign_key: Pat
 
     from rich.console import Console
 
-    from atraso.artefact.bundle import MANIFEST, read_artefact, write_artefact
+    from atraso.artefact.bundle import check_destination, read_artefact, read_signing_key, write_artefact
     from atraso.cli.show import bar, read_shown, scores_table
     from atraso.training.holidays import days_off_for
     from atraso.training.package import pack
     from atraso.training.pipeline import train as fit
 
-    if out.exists() and not replace:
-        raise SettingsError(f"{out} exists already: choose another folder, or say --replace")
-    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise SettingsError(f"{out} is not an artefact, so it is not replaced: choose another folder")
-    reading = read_shown(source, data)
+    check_destination(out, replace=replace)
+    if sign_key is not None:
+        read_signing_key(sign_key)
+    reading = read_shown(source, data, rejects)
     calendar = days_off_for(reading.departures.flights)
     with bar("training") as progress:
         trained = fit(reading.departures, reading.unflown, calendar, progress)

@@ -12,7 +12,7 @@ from atraso.core.errors import FieldError
 
 LONGEST_REMEMBERED = 64
 _SPACES = re.compile(r"\s+")
-_FLIGHT_NUMBER = re.compile(r"[0-9]{1,5}[A-Z]?|[A-Z0-9]{1,8}")
+_FLIGHT_NUMBER = re.compile(r"[0-9]{1,5}[A-Z]?")
 _AIRLINE_CODE = re.compile(r"[A-Z]{3}|[A-Z][A-Z0-9]|[0-9][A-Z]")
 _ICAO_PLACE = re.compile(r"[A-Z][A-Z0-9]{3}")
 _IATA_PLACE = re.compile(r"[A-Z]{3}")
@@ -83,7 +83,9 @@ def flight_number_of(text: str, airline_codes: tuple[str, ...]) -> str:
     number = number.removesuffix(".0")
     number = number.lstrip("0") or number[:1]
     if not _FLIGHT_NUMBER.fullmatch(number):
-        raise FieldError("flight_number", f"{text!r} is not a flight number such as 282 or LA282")
+        raise FieldError(
+            "flight_number", f"{text!r} is not a flight number of this airline, such as 282, with or without its code"
+        )
     return number
 
 

@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from atraso.artefact.scorer import Scorer
 from atraso.core.errors import FieldError
-from atraso.serving.places import Places, check_values, decoded, read_fields
+from atraso.serving.places import CrowdedError, Places, check_values, decoded, read_fields
 from atraso.serving.predictions import AT_A_TIME, Limits
 from atraso.serving.problems import ChallengeRefusedError
 from atraso.serving.wire import ChallengeClasses, ChallengeFlight, ChallengeRequest
@@ -31,7 +31,10 @@ class Challenge:
 
     async def post(self, scope: Scope, body: bytes) -> bytes:
         """Answer `POST /predict`; raises NotJsonError and ChallengeRefusedError."""
-        request = decoded(body, _request)
+        try:
+            request = decoded(body, _request)
+        except CrowdedError as error:
+            raise ChallengeRefusedError([error.first]) from None
         if request is None or not 1 <= len(request.flights) <= self._limits.max_flights:
             raise await self._refusal(body)
         try:

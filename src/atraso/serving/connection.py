@@ -25,6 +25,8 @@ from atraso.serving.refusals import refusal
 
 # Where the bytes stand: between requests, in a head, in a body, or past caring.
 IDLE, HEAD, BODY, REFUSED = range(4)
+# How long an idle connection may still ask when the service stops.
+IDLE_GRACE_S = 0.2
 
 
 class Connection(HttpToolsProtocol):
@@ -112,13 +114,17 @@ class Connection(HttpToolsProtocol):
         return False
 
     def shutdown(self) -> None:
-        """Close when idle; else finish what is complete, and give half the stopping time to the rest."""
+        """Finish what is complete and give half the stopping time to the rest; close when idle, after a moment.
+
+        A client that asks again and again may have its next request under way: it is still answered, and told that
+        the connection ends there.
+        """
         self._stopping = True
-        self.deadline = min(self.deadline, time.monotonic() + self.limits.shutdown_timeout_s / 2)
+        idle = self._at_work is None and self._phase == IDLE and not self._spent
+        grace_s = min(IDLE_GRACE_S, self.limits.shutdown_timeout_s / 4) if idle else self.limits.shutdown_timeout_s / 2
+        self.deadline = min(self.deadline, time.monotonic() + grace_s)
         if self._at_work is not None:
             self._end_after_last()
-        elif self._phase == IDLE and not self._spent:
-            self.transport.close()
 
     def _end_after_last(self) -> None:
         if self._at_work is not None and not self._waiting:
@@ -222,6 +228,8 @@ class Connection(HttpToolsProtocol):
             self.deadline = inf
         elif self.transport.is_closing():
             self.transport.abort()
+        elif self._stopping and self._phase == IDLE and not self._spent:
+            self.transport.close()
         elif self._stopping:
             self._refuse(503, "The service is stopping; try again shortly.")
         elif self._phase == BODY:

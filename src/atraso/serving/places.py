@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_origin
 
 import msgspec
 
-from atraso.core.errors import FieldError
+from atraso.core.errors import AtrasoError, FieldError
 from atraso.serving.problems import NotJsonError
 from atraso.serving.wire import Place
 
@@ -27,6 +27,11 @@ _LONGEST_NAME = 80
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+
+# What 10,000 flights with all their fields may have of each mark, twice over.
+_MOST_MARKS = {b"{": 20_000, b"[": 20_000, b",": 200_000, b'"': 600_000}
+_DEEP = re.compile(rb"(?:[\[{][^\[\]{}]*+){%d}" % (MAX_DEPTH + 1))
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 _any_json = msgspec.json.Decoder(msgspec.Raw)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -63,17 +68,31 @@ class Places:
             self.found.append(Place(pointer, detail))
 
 
+class CrowdedError(AtrasoError):
+    """A request that does not fit and has more parts than any that does: only its first wrong place is told."""
+
+    def __init__(self, first: Place) -> None:
+        super().__init__(f"{first.pointer}: {first.detail}")
+        self.first = first
+
+
 def decoded(body: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape | None:
     """Return *body* as the decoder's struct, or None where it is JSON that does not fit.
 
-    Raises NotJsonError where it is not JSON, or nested deeper than `MAX_DEPTH` levels.
+    Raises NotJsonError where it is not JSON, or nested deeper than `MAX_DEPTH` levels, and CrowdedError where a closer
+    look would cost more than an honest request may.
     """
     try:
         return decoder.decode(body)
-    except msgspec.ValidationError:
-        pass  # the decoder stops at the first thing that does not fit: what follows may not even be JSON
+    except msgspec.ValidationError as error:
+        # the decoder stops at the first thing that does not fit: what follows may not even be JSON
+        first = error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _not_json(error, body) from None
+    if any(body.count(mark) > most for mark, most in _MOST_MARKS.items()):
+        if _DEEP.search(body):
+            raise NotJsonError(f"the body is nested deeper than {MAX_DEPTH} levels")
+        raise CrowdedError(_place_of(first))
     unclosed = unclosed_after(MAX_DEPTH, body)
     if len(unclosed) > 2 * MAX_DEPTH:  # too deep to be given to any parser
         raise NotJsonError(f"the body is nested deeper than {MAX_DEPTH} levels, or its brackets do not match")
@@ -167,6 +186,12 @@ def in_words(error: msgspec.ValidationError) -> str:
     told = re.sub(r"of length >= 1$", "that is not empty", told)
     told = re.sub(r"of length <= (\d+)$", r"of at most \1 characters", told)
     return told[:1].lower() + told[1:]
+
+
+def _place_of(error: msgspec.ValidationError) -> Place:
+    told = str(error).rsplit(" - at `$", 1)
+    steps = _STEP.findall(told[1]) if len(told) > 1 else []
+    return Place("".join(pointer_to("", name or index) for name, index in steps), in_words(error))
 
 
 @cache

@@ -21,7 +21,7 @@ from atraso.core.errors import FieldError
 from atraso.core.flights import FlightTable
 from atraso.core.prediction import Prediction
 from atraso.serving.identifiers import Identifiers
-from atraso.serving.places import Places, check_values, decoded, pointer_to, read_fields
+from atraso.serving.places import CrowdedError, Places, check_values, decoded, pointer_to, read_fields
 from atraso.serving.problems import NotJsonError, WrongPlacesError
 from atraso.serving.wire import (
     Answer,
@@ -72,7 +72,10 @@ class Predictions:
 
     async def post(self, scope: Scope, body: bytes) -> bytes:
         """Answer `POST /v1/predictions`; raises NotJsonError and WrongPlacesError."""
-        request = decoded(body, _request)
+        try:
+            request = decoded(body, _request)
+        except CrowdedError as error:
+            raise WrongPlacesError([error.first]) from None
         if request is None or not 1 <= len(request.flights) <= self._limits.max_flights:
             raise WrongPlacesError(await self._wrong_places(body))
         try:

@@ -23,7 +23,7 @@ class FlightLines:
     """An open flight file: its header at once, then its rows one after the other.
 
     A context manager. A row is one line: ended by LF or CRLF, in UTF-8 with or without a byte order mark. A
-    file that is something else (not there, damaged gzip, not UTF-8, a line beyond 64 KiB) raises SourceError.
+    file that is something else (not there, damaged gzip, a header that is not UTF-8) raises SourceError.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -41,7 +41,10 @@ class FlightLines:
             first = self._next_line()
             if first is None:
                 raise SourceError(f"{self.name} is empty; it should be a CSV file of flights with a header")
-            header = cells_of(first.removeprefix("\ufeff"))
+            text, reason = _text_of(first)
+            if reason is not None:
+                raise SourceError(f"{self.name}, line 1: {reason}; is this a CSV file of flights in UTF-8?")
+            header = cells_of(text.removeprefix("\ufeff"))
             if header is None:
                 raise SourceError(f"{self.name}: a quote in the header is not closed")
         except BaseException:
@@ -49,11 +52,15 @@ class FlightLines:
             raise
         self.header = [name.strip() for name in header]
 
-    def rows(self) -> Iterator[tuple[int, str]]:
-        """Yield row number and text of each line after the header; an empty line is counted and left out."""
+    def rows(self) -> Iterator[tuple[int, str, str | None]]:
+        """Yield row number, text and, where the line cannot be used at all, the reason, of each line after the header.
+
+        An empty line is counted and left out; of a line that is too long only the beginning is given.
+        """
         while (line := self._next_line()) is not None:
             if line:
-                yield self._line - 1, line
+                text, reason = _text_of(line)
+                yield self._line - 1, text, reason
 
     def bytes_read(self) -> int:
         """Return how far into the file, as stored, reading has come; 0 on standard input or a pipe."""
@@ -97,25 +104,29 @@ class FlightLines:
             raise SourceError(f"{self.name} cannot be opened: {error.strerror}") from None
         return cast(io.BufferedReader, opened)
 
-    def _next_line(self) -> str | None:
+    def _next_line(self) -> bytes | None:
         self._line += 1
         where = f"{self.name}, line {self._line}"
         try:
             line = self._stream.readline(LONGEST_LINE + 1)
+            while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
+                if (more := self._stream.readline(LONGEST_LINE)).endswith(b"\n") or not more:
+                    break
         except (EOFError, gzip.BadGzipFile, zlib.error):
             raise SourceError(f"{where}: the gzip data is damaged or cut short; fetch the file again") from None
         except OSError as error:
             raise SourceError(f"{where}: reading failed: {error.strerror}") from None
-        if not line:
-            return None
-        if len(line) > LONGEST_LINE:
-            raise SourceError(f"{where} is longer than 64 KiB; is this a CSV file of flights?")
-        try:
-            return line.decode().rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise SourceError(
-                f"{where} is not UTF-8; convert the file first, as with: iconv -f latin1 -t utf-8"
-            ) from None
+        return line.rstrip(b"\r\n") if line else None
+
+
+def _text_of(line: bytes) -> tuple[str, str | None]:
+    """Return a line's text, and the reason where it cannot be used."""
+    if len(line) > LONGEST_LINE:
+        return line.decode(errors="replace"), "the line is longer than 64 KiB"
+    try:
+        return line.decode(), None
+    except UnicodeDecodeError:
+        return line.decode(errors="replace"), "the line is not UTF-8 (a whole file: iconv -f latin1 -t utf-8)"
 
 
 def cells_of(line: str) -> list[str] | None:

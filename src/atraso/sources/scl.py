@@ -144,9 +144,11 @@ def unknown_columns(source: FlightLines, known: tuple[str, ...] = SCL_COLUMNS) -
 def rows_of_width(source: FlightLines) -> Iterator[tuple[int, str, list[str] | str]]:
     """Yield row number, line and cells; a reason stands for cells that are not as many as the header's."""
     width = len(source.header)
-    for row, line in source.rows():
-        cells = cells_of(line)
-        if cells is None:
+    for row, line, reason in source.rows():
+        cells = cells_of(line) if reason is None else None
+        if reason is not None:
+            yield row, line, reason
+        elif cells is None:
             yield row, line, "a quote is not closed, or stands where none may"
         elif len(cells) != width:
             yield row, line, f"the row has {len(cells)} cells, the header {width}"

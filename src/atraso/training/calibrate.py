@@ -1,4 +1,9 @@
-"""Calibration: two numbers per threshold that turn a score into a probability, learnt on flights the fit never saw."""
+"""Calibration: one number per threshold that says how far a score may be trusted, learnt on flights the fit never saw.
+
+Only the spread of the log-odds is set, around their mean; the level stays. A level learnt on the last months carries
+their luck into the next ones: predicting May to September of 2017 month by month, twelve hours ahead, Brier skill is
+9.5 % uncalibrated, 9.7 % with the spread set and less than uncalibrated with spread and level (Platt 1999).
+"""
 
 from __future__ import annotations
 
@@ -10,21 +15,24 @@ from atraso.training.fit import fit_line
 
 Floats = NDArray[np.float64]
 
-# Shift and slope are pulled towards (0, 1) as if this many further flights had shown the raw score to be right.
+# The spread is pulled towards "as it is" as if this many further flights had shown the raw score to be right.
 PRIOR_FLIGHTS = 500
 
 
-def platt_lines(log_odds: Floats, delay_minutes: Floats) -> Floats:
-    """Return (thresholds, 2): shift and slope per threshold, from raw *log_odds* (n, thresholds) and what happened."""
+def spread_lines(log_odds: Floats, delay_minutes: Floats) -> Floats:
+    """Return (thresholds, 2): shift and slope per threshold, from raw *log_odds* (n, thresholds) and what happened.
+
+    The shift keeps the mean of the log-odds where it is.
+    """
     lines = []
     for k, minutes in enumerate(THRESHOLDS_MINUTES):
         happened = delay_minutes > minutes
         if happened.all() or not happened.any():
             lines.append((0.0, 1.0))
             continue
-        shift, slope = fit_line(log_odds[:, k], happened)
-        trust = len(happened) / (len(happened) + PRIOR_FLIGHTS)
-        lines.append((trust * shift, 1.0 + trust * (slope - 1.0)))
+        _, slope = fit_line(log_odds[:, k], happened)
+        slope = 1.0 + len(happened) / (len(happened) + PRIOR_FLIGHTS) * (slope - 1.0)
+        lines.append(((1.0 - slope) * float(log_odds[:, k].mean()), slope))
     return np.array(lines)
 
 

@@ -81,19 +81,26 @@ def fit_line(score: Floats, label: NDArray[np.bool_]) -> tuple[float, float]:
 
     This is Platt's calibration (1999); it starts from slope 1 and needs both classes to be present.
     """
-    rate = float(label.mean())
-    shift, slope = (float(np.log(rate / (1 - rate)) - score.mean()) if 0 < rate < 1 else 0.0), 1.0
+    rate = float(np.clip(label.mean(), 1e-6, 1 - 1e-6))
+    place = np.array([np.log(rate / (1 - rate)) - score.mean(), 1.0])
+    loss = _loss(place, score, label)
     for _ in range(50):
-        p = 1.0 / (1.0 + np.exp(-(shift + slope * score)))
+        p = 1.0 / (1.0 + np.exp(-np.clip(place[0] + place[1] * score, -40, 40)))
         w = p * (1 - p)
         gradient = np.array([(p - label).sum(), ((p - label) * score).sum()])
         hessian = np.array([[w.sum(), (w * score).sum()], [(w * score).sum(), (w * score * score).sum()]])
-        hessian += np.eye(2) * 1e-9
-        step = np.linalg.solve(hessian, gradient)
-        shift, slope = shift - float(step[0]), slope - float(step[1])
+        step = np.linalg.solve(hessian + np.eye(2) * 1e-9, gradient)
+        while (ahead := _loss(place - step, score, label)) > loss and np.abs(step).max() > 1e-12:
+            step /= 2  # Newton's step may go too far where the score is far from the truth
+        place, loss = place - step, ahead
         if np.abs(step).max() < 1e-10:
             break
-    return shift, slope
+    return float(place[0]), float(place[1])
+
+
+def _loss(place: Floats, score: Floats, label: NDArray[np.bool_]) -> float:
+    z = place[0] + place[1] * score
+    return float((np.logaddexp(0.0, z) - label * z).sum())
 
 
 Stump = tuple[float, float, float, float]  # edge, value at or below it, value above it, value where missing

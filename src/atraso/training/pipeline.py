@@ -17,7 +17,7 @@ from atraso.core.rates import FrozenRates, learn_rates, training_rates
 from atraso.core.replay import Replay
 from atraso.core.scorecard import ANCHOR, Scorecard
 from atraso.core.scores import best_f1_threshold, score_card
-from atraso.training.calibrate import calibrated, platt_lines
+from atraso.training.calibrate import calibrated, spread_lines
 from atraso.training.fit import fit_steps
 from atraso.training.split import TimeSplit, time_split
 
@@ -117,9 +117,8 @@ def _fit(columns: Columns, delay_minutes: Floats, rows: Rows, lead: Lead, *, sch
 
 
 def _calibrated(lead: Lead, card: Scorecard, raw: Floats, delay_minutes: Floats) -> Scorecard:
-    # The schedule alone cannot tell a quiet month from a rough one, so a calibration on the last months carries
-    # their luck into the next: measured, it costs a sixth of the skill. Its raw numbers are the better ones.
-    return card if lead == SCHEDULE else calibrated(card, platt_lines(raw, delay_minutes))
+    # The schedule alone cannot tell a quiet month from a rough one; its raw spread is the better one.
+    return card if lead == SCHEDULE else calibrated(card, spread_lines(raw, delay_minutes))
 
 
 def _rates_for_fit_and_later(departures: DepartureTable, fit: Rows) -> Columns:

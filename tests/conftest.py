@@ -1,0 +1,13 @@
+"""What every test run says of itself."""
+
+import pytest
+
+from tests.flights_at_hand import scl_file
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end which flights stood for those of Santiago, where a test read any: real or generated ones."""
+    if scl_file.cache_info().currsize:
+        path, real = scl_file()
+        kind = f"the real file {path.name}" if real else "generated; the real file is not at hand (ATRASO_SCL_DATA)"
+        terminalreporter.write_line(f"SCL flights of this run: {kind}")
