@@ -229,7 +229,7 @@ def test_the_example_in_the_help_works():
         ["bash", "-c", example], capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}
     )
     (answer,) = csv.DictReader(done.stdout.splitlines())
-    assert (answer["airline"], answer["flight_number"], answer["origin"]) == ("LAN", "282", "SCEL")
+    assert (answer["airline"], answer["flight_number"], answer["origin"]) == ("LAN", "600", "SCEL")
 
 
 def test_csv_needs_nothing_beyond_the_base_install(tmp_path):

@@ -6,7 +6,16 @@ import msgspec
 import pytest
 
 from atraso.core.errors import FieldError
-from atraso.serving.places import MAX_PLACES, Places, check_values, decoded, pointer_to, read_fields, unclosed_after
+from atraso.serving.places import (
+    MAX_PLACES,
+    CrowdedError,
+    Places,
+    check_values,
+    decoded,
+    pointer_to,
+    read_fields,
+    unclosed_after,
+)
 from atraso.serving.problems import NotJsonError
 from atraso.serving.wire import FlightQuestion, PredictionRequest
 
@@ -133,3 +142,27 @@ def test_a_name_given_twice() -> None:
 def test_long_names_are_cut() -> None:
     """A name of a megabyte does not come back as a megabyte."""
     assert len(pointer_to("", "x" * 1_000_000)) < 100
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b'{"flights":[' + b"1," * 300_000 + b"1]}", "/flights/0"),
+        (b'{"flights":[' + b"{}," * 30_000 + b"{}]}", "/flights/0"),
+        (b'{"no":[' + b"[]," * 30_000 + b"[]]}", ""),
+        (b'{"no":[' + b'"",' * 400_000 + b'""]}', ""),
+    ],
+)
+def test_a_body_of_more_parts_than_any_request_has_is_told_its_first_wrong_place_only(body, pointer):
+    """It is not taken apart to look for the others, which would cost the worker its memory."""
+    with pytest.raises(CrowdedError) as refused:
+        decoded(body, REQUEST)
+
+    assert refused.value.first.pointer == pointer
+    assert refused.value.first.detail
+
+
+def test_brackets_by_the_hundred_thousand_are_nested_too_deep():
+    """And said to be, without a parser seeing them."""
+    with pytest.raises(NotJsonError, match="nested deeper than 8"):
+        decoded(b'{"a":' * 600_000, REQUEST)

@@ -8,6 +8,8 @@ import shutil
 import signal
 import socket
 import sys
+import time
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -171,3 +173,24 @@ def test_no_process_is_left_behind() -> None:
         with socket.socket() as again:
             again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             again.bind(("127.0.0.1", port))
+
+
+def test_a_request_under_way_to_an_idle_connection_is_answered_while_stopping() -> None:
+    """A client that keeps its connection and asks just after the signal gets its answer, marked as the last."""
+    with service() as running:
+        client = HTTPConnection("127.0.0.1", running.port, timeout=5)
+        client.request("GET", "/health")
+        client.getresponse().read()
+        running.process.send_signal(signal.SIGTERM)
+        marks = []
+        while "close" not in marks and len(marks) < 500:
+            client.request("GET", "/health")
+            answer = client.getresponse()
+            answer.read()
+            assert answer.status == 200
+            marks.append(answer.getheader("connection"))
+            time.sleep(0.01)
+
+        assert marks[-1] == "close"
+        assert running.process.wait(timeout=5) == 0
+        client.close()
