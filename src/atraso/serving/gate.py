@@ -38,7 +38,7 @@ class ServerLimits:
     shutdown_timeout_s: float = 1.5
     max_head_bytes: int = 16 * KIB
     max_body_bytes: int = 4 * MIB
-    max_buffered_bytes: int = 64 * MIB
+    max_buffered_bytes: int = 32 * MIB
     max_connections: int = 16_000
     max_concurrency: int = 1000
 

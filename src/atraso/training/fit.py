@@ -14,8 +14,8 @@ from atraso.core.scorecard import ANCHOR, THRESHOLDS_MINUTES, Steps
 Floats = NDArray[np.float64]
 
 SEED = 20170101
-# One thread a fit: the pipeline runs two fits side by side, which is faster on two cores than one fit on both, and
-# does not stall when the cores are shared.
+# One thread: with two, a fit waits for whichever core is shared with something else, and becomes several times slower
+# than with one; and two fits in threads of one process crash, because LightGBM's thread count is the process's.
 STUMPS: dict[str, Any] = {
     "objective": "binary",
     "num_leaves": 2,
@@ -52,7 +52,7 @@ def fit_steps(
     labels = delay_minutes[:, None] > np.array(THRESHOLDS_MINUTES)
     data = lightgbm.Dataset(matrix, labels[:, ANCHOR].astype(np.float64), params=STUMPS, free_raw_data=False)
     anchor = lightgbm.train(STUMPS, data, rounds)
-    anchor_score: Floats = np.asarray(anchor.predict(matrix, raw_score=True), dtype=np.float64)
+    anchor_score: Floats = np.asarray(anchor.predict(matrix, raw_score=True, num_threads=1), dtype=np.float64)
     anchor_bias, anchor_stumps = read_stumps(anchor, len(names))
     biases, tables = [], []
     for k in range(len(THRESHOLDS_MINUTES)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,10 +73,8 @@ def train(
     for done, (lead, schedule) in enumerate(cards):
         progress(f"lead {lead.name}, {'with' if schedule else 'without'} the published schedule", done, len(cards))
         state = state_at(replay, departures.flights, lead)
-        with ThreadPoolExecutor(2) as side_by_side:  # the learner works outside the interpreter's lock
-            first_fit = side_by_side.submit(_fit, known | state | early, delay, split.fit, lead, schedule=schedule)
-            whole = _fit(known | state | final, delay, everything, lead, schedule=schedule)
-            first = first_fit.result()
+        first = _fit(known | state | early, delay, split.fit, lead, schedule=schedule)
+        whole = _fit(known | state | final, delay, everything, lead, schedule=schedule)
         raw = first.log_odds(_rows(known | state | early, split.later))
         in_test = split.test[split.later]
         honest = _calibrated(lead, first, raw[~in_test], delay[split.calibrate])
