@@ -137,9 +137,7 @@ class Scorer:
             warnings.append(note)
         number = flight_number_of(flight_number, self._codes.get(code, (code,)))
         if f"{start}|{code}|{number}" not in self._flights:
-            warnings.append(
-                f"flight number {code} {number} was not seen in training: the reason tells what new ones do"
-            )
+            warnings.append(f"flight number {code} {number} was not seen in training: it is judged as new ones were")
         moment, note = moment_of(scheduled_departure, self.zones[start], "scheduled_departure")
         if note:
             warnings.append(note)
