@@ -2,9 +2,12 @@
 
 import numpy as np
 
-from atraso.core.features import FROZEN_SHRINKAGE_FLIGHTS
+from atraso.core.features import FROZEN_BLOCK_DAYS, FROZEN_BLOCK_WEIGHT, FROZEN_SHRINKAGE_FLIGHTS
 from atraso.core.flights import DepartureTable, FlightTable
-from atraso.core.rates import BLOCK_MINUTES, learn_rates, training_rates
+from atraso.core.keys import MINUTES_A_DAY
+from atraso.core.rates import learn_rates, training_rates
+
+BLOCK_MINUTES = FROZEN_BLOCK_DAYS * MINUTES_A_DAY
 
 
 def departures(n: int = 400, seed: int = 1) -> DepartureTable:
@@ -22,21 +25,22 @@ def departures(n: int = 400, seed: int = 1) -> DepartureTable:
     return DepartureTable(flights, scheduled + rng.integers(-10, 60, n))
 
 
-def test_a_rate_is_the_share_of_late_flights_shrunk_to_the_airport() -> None:
-    """For an airline it is (late + 25 * airport's rate) / (flights + 25)."""
+def test_a_rate_is_how_much_later_than_usual_the_key_was_and_old_blocks_count_less() -> None:
+    """For an airline it is (late - flights * airport's rate) / (flights + 25), each block weighed by its age."""
     table = departures()
-    rates = learn_rates(table)
+    day = table.flights.scheduled_local // MINUTES_A_DAY
+    weight = FROZEN_BLOCK_WEIGHT ** ((day.max() - day) // FROZEN_BLOCK_DAYS)
     of_lan = table.flights.airline == "LAN"
-    overall = table.delayed.mean()
-    expected = (table.delayed[of_lan].sum() + FROZEN_SHRINKAGE_FLIGHTS * overall) / (
-        of_lan.sum() + FROZEN_SHRINKAGE_FLIGHTS
-    )
+    usual = (weight * table.delayed).sum() / weight.sum()
+    n, late = weight[of_lan].sum(), (weight * table.delayed)[of_lan].sum()
+    expected = (late - n * usual) / (n + FROZEN_SHRINKAGE_FLIGHTS)
 
-    np.testing.assert_allclose(rates.features(table.flights)["rate.airline"][of_lan], expected)
+    found = learn_rates(table).features(table.flights)["rate.airline"][of_lan]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_a_key_never_seen_has_the_airports_rate() -> None:
-    """An unknown airline is as late as the airport, and its flight number has flown 0 times."""
+def test_a_key_never_seen_is_as_late_as_usual() -> None:
+    """An unknown airline is neither later nor earlier than the airport, and its flight number has flown 0 times."""
     table = departures()
     rates = learn_rates(table)
     one = table.flights.take(slice(0, 1))
@@ -50,9 +54,9 @@ def test_a_key_never_seen_has_the_airports_rate() -> None:
     )
     found = rates.features(stranger)
 
-    assert found["rate.airline"][0] == rates.base_rate("SCEL")
+    assert found["rate.airline"][0] == 0
     assert found["flights.flight"][0] == 0
-    assert rates.of_unseen("airline", "SCEL")["rate.airline"][0] == rates.base_rate("SCEL")
+    assert rates.of_unseen("airline", "SCEL")["rate.airline"][0] == 0
 
 
 def test_the_rates_per_key_are_those_of_a_flight_with_that_key() -> None:
@@ -67,14 +71,39 @@ def test_the_rates_per_key_are_those_of_a_flight_with_that_key() -> None:
         assert values["rate.airline"][place] == features["rate.airline"][row]
 
 
-def test_turning_the_outcomes_of_a_block_changes_no_rate_of_its_own_rows() -> None:
-    """Rows of a four-week block have the same rates whatever happened in that block; others do not."""
+def test_a_training_row_sees_no_outcome_of_its_own_block_or_later() -> None:
+    """Whatever happens from a row's four-week block on, its rates stay; rows of later blocks see it."""
     table = departures()
-    block = table.flights.scheduled_local // BLOCK_MINUTES
-    own = block == block[len(block) // 2]
-    turned = DepartureTable(table.flights, np.where(own, table.flights.scheduled_utc + 90, table.actual_utc))
+    day = table.flights.scheduled_local // MINUTES_A_DAY
+    back = (day.max() - day) // FROZEN_BLOCK_DAYS
+    turned = DepartureTable(table.flights, np.where(back <= 2, table.flights.scheduled_utc + 90, table.actual_utc))
     before, after = training_rates(table), training_rates(turned)
 
     for name, column in before.items():
-        np.testing.assert_array_equal(column[own], after[name][own])
-    assert (before["rate.airline"][~own] != after["rate.airline"][~own]).any()
+        np.testing.assert_array_equal(column[back >= 2], after[name][back >= 2])
+    assert (before["rate.flight"][back < 2] != after["rate.flight"][back < 2]).any()
+
+
+def test_a_training_row_is_given_what_a_model_of_the_blocks_before_would_give() -> None:
+    """The rates of the rows of the last block are those learnt from everything before that block."""
+    table = departures()
+    day = table.flights.scheduled_local // MINUTES_A_DAY
+    last = (day.max() - day) // FROZEN_BLOCK_DAYS == 0
+    # one flight on the last day before the block, so that both count their blocks back from the same day
+    eve = np.flatnonzero(~last)[-1]
+    local = table.flights.scheduled_local.copy()
+    shift = (day.max() - FROZEN_BLOCK_DAYS - day[eve]) * MINUTES_A_DAY
+    local[eve] += shift
+    moved = FlightTable(
+        table.flights.airline,
+        table.flights.flight_number,
+        table.flights.origin,
+        table.flights.destination,
+        local + 240,
+        local,
+    )
+    table = DepartureTable(moved, moved.scheduled_utc + (table.actual_utc - table.flights.scheduled_utc))
+    learnt = learn_rates(table.take(~last)).features(table.flights.take(last))
+
+    for name, column in training_rates(table).items():
+        np.testing.assert_allclose(column[last], learnt[name], atol=1e-5, err_msg=name)

@@ -277,7 +277,7 @@ class Scorer:
                 )
 
 
-def _airline_names(manifest: Manifest, on_route: Mapping[str, tuple[int, int, int]]) -> AirlineNames:
+def _airline_names(manifest: Manifest, on_route: Mapping[str, tuple[float, float, float]]) -> AirlineNames:
     spellings: dict[str, list[str]] = {}
     for card in sorted(manifest.airlines, key=lambda a: -a.departures):
         for text in (card.icao, card.iata, card.name, *card.names):

@@ -33,15 +33,15 @@ class ScorecardFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TablesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the model computes with.
 
-    `rates`: kind -> key -> [flights, late flights, sum of clipped delays in minutes]; `totals`: the same per airport.
-    `holidays`: days since 1970, complete between `calendar`'s two days. `delay_range`: least and greatest delay in
-    training, minutes. `challenge`: airline -> type -> 12 probabilities, January to December. `places`: IATA -> ICAO of
-    the world's airports.
+    `rates`: kind -> key -> [flights, late flights, clipped delays in minutes], sums that weigh older flights less;
+    `totals`: the same per airport. `holidays`: days since 1970, complete between `calendar`'s two days. `delay_range`:
+    least and greatest delay in training, minutes. `challenge`: airline -> type -> 12 probabilities, January to
+    December. `places`: IATA -> ICAO of the world's airports.
     """
 
     scorecards: tuple[ScorecardFile, ...]
-    rates: dict[str, dict[str, tuple[int, int, int]]]
-    totals: dict[str, tuple[int, int, int]]
+    rates: dict[str, dict[str, tuple[float, float, float]]]
+    totals: dict[str, tuple[float, float, float]]
     holidays: tuple[int, ...]
     calendar: tuple[int, int]
     delay_range: tuple[float, float]
@@ -80,11 +80,11 @@ def scorecard_of(file: ScorecardFile) -> Scorecard:
     return Scorecard(file.lead, file.schedule, np.array(file.bias), steps, file.reference, file.weight)
 
 
-def rates_file(rates: FrozenRates) -> dict[str, dict[str, tuple[int, int, int]]]:
+def rates_file(rates: FrozenRates) -> dict[str, dict[str, tuple[float, float, float]]]:
     """Return the file form of frozen rates."""
     return {
-        kind: {str(key): (n, late, delay) for key, (n, late, delay) in zip(known, counts.tolist(), strict=True)}
-        for kind, (known, counts) in rates.tables.items()
+        kind: {str(key): (n, late, delay) for key, (n, late, delay) in zip(known, sums.tolist(), strict=True)}
+        for kind, (known, sums) in rates.tables.items()
     }
 
 
@@ -93,8 +93,8 @@ def rates_of(file: TablesFile) -> FrozenRates:
     out = {}
     for kind, table in file.rates.items():
         keys = sorted(table)
-        counts = np.array([table[key] for key in keys], dtype=np.int64).reshape(len(keys), 3)
-        out[kind] = (np.array(keys, dtype=np.str_), counts)
+        sums = np.array([table[key] for key in keys], dtype=np.float64).reshape(len(keys), 3)
+        out[kind] = (np.array(keys, dtype=np.str_), sums)
     return FrozenRates(out, file.totals)
 
 

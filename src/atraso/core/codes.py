@@ -37,12 +37,12 @@ _folded_before = lru_cache(maxsize=4096)(_folded)
 class AirlineNames:
     """Every spelling of an airline, folded, with the ICAO codes it may stand for.
 
-    `on_route` counts departures per (origin|airline|destination), so that a name of several airlines can mean the one
-    that flies there most.
+    `on_route` counts departures per (origin|airline|destination), older ones less, so that a name of several airlines
+    can mean the one that flies there most.
     """
 
     spellings: Mapping[str, tuple[str, ...]]
-    on_route: Mapping[str, int]
+    on_route: Mapping[str, float]
 
     def icao(self, text: str, origin: str, destination: str) -> tuple[str, str | None]:
         """Return the ICAO code for *text* on a route, and a warning where that was a choice or a new code.

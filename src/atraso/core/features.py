@@ -37,12 +37,14 @@ class Feature:
     needs: frozenset[str]
 
 
-# Frozen late rates and mean delays of the training period, per kind, and the group under which the reader meets them.
+# Frozen late rates and mean delays of the training period, each less what is usual at the airport, per kind, and the
+# group under which the reader meets them.
 FROZEN_RATES = {
     "airline": "airline",
     "route": "route",
     "flight": "flight number",
     "airline_route": "route",
+    "airline_region": "route",
     "hour": "time of day",
     "hour_of_week": "time of day",
     "airline_hour": "time of day",
@@ -52,21 +54,24 @@ FROZEN_RATES = {
     "flight_weekday": "flight number",
 }
 FROZEN_SHRINKAGE_FLIGHTS = 25.0
+FROZEN_BLOCK_DAYS = 28
+FROZEN_BLOCK_WEIGHT = 0.87  # each block further back counts this much less than the one after it
 
 # Recent history: whole local days before the day of the moment of prediction.
 HISTORY_DAYS = {
-    "airport": (1, 7, 28),
-    "airline": (1, 7, 28),
-    "route": (1, 7, 28),
-    "airline_route": (7, 28),
-    "hour": (1, 7, 28),
-    "flight": (7, 28),
-    "airline_hour": (7, 28),
-    "airline_weekday": (28,),
+    "airport": (1, 7, 28, 56),
+    "airline": (1, 7, 28, 56),
+    "route": (1, 7, 28, 56),
+    "airline_route": (7, 28, 56),
+    "hour": (1, 7, 28, 56),
+    "flight": (7, 28, 56),
+    "airline_hour": (7, 28, 56),
+    "airline_weekday": (28, 56),
     "region_hours3": (7, 28),
 }
 HISTORY_SHRINKAGE_FLIGHTS = 10.0
-LAST_FLIGHTS = (1, 3, 7)  # departures of the same flight number, latest first
+USUAL_DAYS = 28  # what is usual at the airport, towards which sparse numbers are pulled
+LAST_FLIGHTS = (1, 3, 7)  # departures of the same flight number before today, latest first
 
 # Live: what left in the last minutes.
 LIVE_MINUTES = {
@@ -76,7 +81,21 @@ LIVE_MINUTES = {
     "route": (360, 1440),
 }
 LIVE_SHRINKAGE_FLIGHTS = 3.0
+LATEST = {"flight": (1,), "airline_route": (1, 3), "route": (3,), "airline": (5,), "airport": (10,)}  # until now
 DAY_START_MINUTES = 4 * 60  # "the day so far" starts at 04:00, when the night's flights are gone
+
+# Excess: how much later flights left than such flights had been leaving: than the airline's at that hour of the day.
+EXCESS_MINUTES = {
+    "airport": (30, 60, 120, 360, 1440),
+    "airline": (60, 120, 360, 1440),
+    "airline_reach": (60, 120, 360, 1440),
+    "region": (120, 360, 1440),
+    "route": (360, 1440),
+}
+EXPECTED_OF = "airline_hour"
+EXPECTED_DAYS = 56
+EXPECTED_SHRINKAGE_FLIGHTS = 20.0
+EXCESS_UNITS = 1_000_000  # excesses are added up as whole millionths, so that their order cannot matter
 
 # Live with a published schedule: flights due so long ago that their lateness is known, left or not; and the overdue.
 DECIDED_MINUTES = {"airport": (60, 120, 360), "airline": (60, 120, 360), "region": (360,), "route": (360,)}
@@ -127,6 +146,13 @@ def _specification() -> tuple[Feature, ...]:
             spec.append(of(f"delay.{kind}.{m}m", kind, "live delays", STATE))
     spec += [of(f"{what}.airport.today", "airport", "live delays", STATE) for what in ("late", "delay")]
     spec += [of(f"{what}.airline.today", "airline", "live delays", STATE) for what in ("late", "delay")]
+    for kind, counts in LATEST.items():
+        spec += [of(f"delay.{kind}.latest{n}", kind, "live delays", STATE) for n in counts]
+    for kind, minutes in EXCESS_MINUTES.items():
+        for m in minutes:
+            spec.append(of(f"excess.{kind}.{m}m", kind, "live delays", STATE))
+            spec.append(of(f"excess_delay.{kind}.{m}m", kind, "live delays", STATE))
+            spec.append(of(f"decided_excess.{kind}.{m}m", kind, "live delays", STATE, SCHEDULE))
     for kind, minutes in DECIDED_MINUTES.items():
         spec += [of(f"decided.{kind}.{m}m", kind, "live delays", STATE, SCHEDULE) for m in minutes]
     for kind in OVERDUE_KINDS:
@@ -149,10 +175,9 @@ def fingerprint() -> str:
     """Return the SHA-256 of the whole specification, so that an artefact knows which features it was made from."""
     lines = [f"{f.name}|{f.key}|{f.group}|{','.join(sorted(f.needs))}" for f in SPECIFICATION]
     constants = (
-        FROZEN_SHRINKAGE_FLIGHTS,
-        HISTORY_SHRINKAGE_FLIGHTS,
-        LIVE_SHRINKAGE_FLIGHTS,
-        DAY_START_MINUTES,
+        (FROZEN_SHRINKAGE_FLIGHTS, FROZEN_BLOCK_DAYS, FROZEN_BLOCK_WEIGHT),
+        (HISTORY_SHRINKAGE_FLIGHTS, LIVE_SHRINKAGE_FLIGHTS, DAY_START_MINUTES, USUAL_DAYS),
+        (EXPECTED_OF, EXPECTED_DAYS, EXPECTED_SHRINKAGE_FLIGHTS),
     )
     lines.append(repr((constants, OVERDUE_UNTIL_MINUTES, DELAY_CLIP_MINUTES)))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

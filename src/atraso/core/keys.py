@@ -43,13 +43,18 @@ class Columns:
         thirds = np.array([f"{h:02d}" for h in range(0, 24, 3)])
         places, place_of = np.unique(flights.destination, return_inverse=True)
         regions = np.array([region_of(str(p)) for p in places], dtype=np.str_)
+        region = regions[place_of] if len(places) else flights.destination
+        starts, start_of = np.unique(flights.origin, return_inverse=True)
+        home = np.array([region_of(str(p)) for p in starts], dtype=np.str_)
+        at_home = region == home[start_of] if len(starts) else np.zeros(0, dtype=bool)
         return Columns(
             {
                 "origin": flights.origin,
                 "airline": flights.airline,
                 "number": flights.flight_number,
                 "destination": flights.destination,
-                "region": regions[place_of] if len(places) else flights.destination,
+                "region": region,
+                "reach": np.where(at_home, "domestic", "abroad"),
                 "hour": hours[minute // 60],
                 "hours3": thirds[minute // 180],
                 "weekday": days[weekday],
@@ -71,6 +76,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "region": ("region",),
     "flight": ("airline", "number"),
     "airline_route": ("airline", "destination"),
+    "airline_region": ("airline", "region"),
+    "airline_reach": ("airline", "reach"),
     "hour": ("hour",),
     "hour_of_week": ("weekday", "hour"),
     "airline_hour": ("airline", "hour"),
@@ -81,7 +88,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 
 # The parts of a key beside its origin, in the order of `parts_of`.
-PARTS = ("airline", "number", "destination", "region", "hour", "hours3", "weekday")
+PARTS = ("airline", "number", "destination", "region", "hour", "hours3", "weekday", "reach")
 _HOURS = tuple(f"{hour:02d}" for hour in range(24))
 _WEEKDAYS = tuple(str(day) for day in range(7))
 
@@ -90,14 +97,16 @@ def parts_of(flight: Flight) -> tuple[str, ...]:
     """Return the parts of one flight's keys, in the order of `PARTS`."""
     moment = flight.scheduled_departure
     hour = moment.hour
+    region = region_of(flight.destination)
     return (
         flight.airline,
         flight.flight_number,
         flight.destination,
-        region_of(flight.destination),
+        region,
         _HOURS[hour],
         _HOURS[hour // 3 * 3],
         _WEEKDAYS[moment.weekday()],
+        "domestic" if region == region_of(flight.origin) else "abroad",
     )
 
 

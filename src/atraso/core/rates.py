@@ -1,8 +1,12 @@
-"""Frozen rates: how late flights sharing a key left in the training period, shrunk to what is usual at the airport.
+"""Frozen rates: how much later than usual flights sharing a key left in the training period.
 
 They are learnt numbers, kept in the artefact: per key the share of delayed flights and the mean delay (clipped, so that
-one bad flight does not colour a key). A training row must not see its own outcome in them: its rates are computed
-without the four-week block it lies in.
+one bad flight does not colour a key), each less what was usual at the airport, pulled to 0 where flights are few. The
+past is cut into blocks of four weeks that count the less the older they are.
+
+A training row sees only the blocks before its own, just as a flight in service sees only the training period. Rates
+that leave out a row's own block but hold later ones are worse than they look: they are low where the row's own block
+was rough, and a learner reads that as a fingerprint of the block.
 """
 
 from __future__ import annotations
@@ -12,34 +16,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from atraso.core.features import DELAY_CLIP_MINUTES, FROZEN_RATES, FROZEN_SHRINKAGE_FLIGHTS
+from atraso.core.features import (
+    DELAY_CLIP_MINUTES,
+    FROZEN_BLOCK_DAYS,
+    FROZEN_BLOCK_WEIGHT,
+    FROZEN_RATES,
+    FROZEN_SHRINKAGE_FLIGHTS,
+)
 from atraso.core.flights import DepartureTable, FlightTable, Text
 from atraso.core.keys import MINUTES_A_DAY, Columns, codes_of
 
-BLOCK_MINUTES = 28 * MINUTES_A_DAY
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-# What is counted of a set of flights: how many, how many late, and the sum of their clipped delays in minutes.
+# What is added up of a set of flights: how many, how many late, and their clipped delays in minutes.
 N, LATE, DELAY = 0, 1, 2
+# Sums are kept to this many digits: the artefact stays readable, and training and service use the same numbers.
+DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenRates:
-    """Counts per key of the training period.
+    """Weighted sums per key of the training period: flights, late flights, clipped delays in minutes.
 
-    `tables` maps a kind to (sorted keys, counts (keys, 3)); `totals` maps each origin to the same three counts.
+    `tables` maps a kind to (sorted keys, sums (keys, 3)); `totals` maps each origin to the same three sums.
     """
 
-    tables: dict[str, tuple[Text, Ints]]
-    totals: dict[str, tuple[int, int, int]]
-
-    def base_rate(self, origin: str) -> float:
-        """Return the share of delayed flights of an airport of the training period."""
-        return self.totals[origin][LATE] / self.totals[origin][N]
+    tables: dict[str, tuple[Text, Floats]]
+    totals: dict[str, tuple[float, float, float]]
 
     def features(self, flights: FlightTable) -> dict[str, Floats]:
-        """Return the frozen rates of each row; a key never seen has what is usual at the airport, and 0 flights.
+        """Return the frozen rates of each row; a key never seen is as late as usual, and has flown 0 times.
 
         Raises KeyError for an origin that was not in the training period.
         """
@@ -47,81 +53,88 @@ class FrozenRates:
         origins, row = np.unique(flights.origin, return_inverse=True)
         usual = self._usual([str(o) for o in origins])[row] if len(origins) else np.zeros((0, 2))
         out: dict[str, Floats] = {}
-        for kind, (known, counts) in self.tables.items():
+        for kind, (known, sums) in self.tables.items():
             code = codes_of(columns.key(kind), known)
-            out |= _named(kind, np.where((code >= 0)[:, None], counts[code], 0), usual)
+            out |= _named(kind, np.where((code >= 0)[:, None], sums[code], 0.0), usual)
         return out
 
     def per_key(self, kind: str) -> tuple[Text, dict[str, Floats]]:
         """Return the known keys of *kind* and their frozen rates, as `features` gives them to a flight of that key."""
-        known, counts = self.tables[kind]
-        return known, _named(kind, counts, self._usual([str(key).split("|", 1)[0] for key in known]))
+        known, sums = self.tables[kind]
+        return known, _named(kind, sums, self._usual([str(key).split("|", 1)[0] for key in known]))
 
     def of_unseen(self, kind: str, origin: str) -> dict[str, Floats]:
         """Return the frozen rates of a key of *kind* that was never seen at *origin*, one number each."""
-        return _named(kind, np.zeros((1, 3), dtype=np.int64), self._usual([origin]))
+        return _named(kind, np.zeros((1, 3)), self._usual([origin]))
 
     def _usual(self, origins: list[str]) -> Floats:
-        totals = np.array([self.totals[origin] for origin in origins], dtype=np.float64).reshape(-1, 3)
-        return totals[:, LATE:] / totals[:, [N]]
+        return _usual(np.array([self.totals[origin] for origin in origins]).reshape(-1, 3))
 
 
 def learn_rates(departures: DepartureTable) -> FrozenRates:
-    """Count flights, late flights and delays per key over all of *departures*."""
+    """Add up flights, late flights and delays per key over all of *departures*, the older the less."""
     columns = Columns.of(departures.flights)
-    values = _values(departures)
+    values = _values(departures) * (FROZEN_BLOCK_WEIGHT ** _blocks_back(departures))[:, None]
     tables = {}
     for kind in FROZEN_RATES:
         known, code = np.unique(columns.key(kind), return_inverse=True)
-        tables[kind] = (known, _sums(code, values, len(known)))
+        tables[kind] = (known, np.round(_sums(code, values, len(known)), DIGITS))
     origins, code = np.unique(departures.flights.origin, return_inverse=True)
-    totals = _sums(code, values, len(origins)).tolist()
+    totals = np.round(_sums(code, values, len(origins)), DIGITS).tolist()
     return FrozenRates(tables, {str(o): (t[N], t[LATE], t[DELAY]) for o, t in zip(origins, totals, strict=True)})
 
 
 def training_rates(departures: DepartureTable) -> dict[str, Floats]:
-    """Return the frozen rates of each training row, computed without the row's own four-week block."""
+    """Return the frozen rates of each training row as learnt from the blocks before its own; none are 0."""
     columns = Columns.of(departures.flights)
     values = _values(departures)
-    block = departures.flights.scheduled_local // BLOCK_MINUTES
-    block -= block.min() if len(block) else 0
+    back = _blocks_back(departures)
     _, origin = np.unique(departures.flights.origin, return_inverse=True)
-    rest = _without_own_block(origin, block, values)
-    # with one block in all nothing is left to compare with: any constant says so
-    usual = np.where(rest[:, [N]] > 0, rest[:, LATE:] / np.maximum(rest[:, [N]], 1), 0.5)
+    usual = _usual(_before_own_block(origin, back, values))
     out: dict[str, Floats] = {}
     for kind in FROZEN_RATES:
         _, code = np.unique(columns.key(kind), return_inverse=True)
-        out |= _named(kind, _without_own_block(code, block, values), usual)
+        out |= _named(kind, _before_own_block(code, back, values), usual)
     return out
 
 
-def _named(kind: str, counts: Ints, usual: Floats) -> dict[str, Floats]:
-    n = counts[:, N]
-    shrunk = (counts[:, LATE:] + FROZEN_SHRINKAGE_FLIGHTS * usual) / (n[:, None] + FROZEN_SHRINKAGE_FLIGHTS)
-    features: dict[str, Floats] = {f"rate.{kind}": shrunk[:, 0], f"usual.{kind}": shrunk[:, 1]}
+def _named(kind: str, sums: Floats, usual: Floats) -> dict[str, Floats]:
+    n = sums[:, [N]]
+    more = (sums[:, LATE:] - n * usual) / (n + FROZEN_SHRINKAGE_FLIGHTS)
+    features: dict[str, Floats] = {f"rate.{kind}": more[:, 0], f"usual.{kind}": more[:, 1]}
     if kind == "flight":
-        features["flights.flight"] = np.log1p(n)
+        features["flights.flight"] = np.log1p(sums[:, N])
     return features
 
 
-def _values(departures: DepartureTable) -> Ints:
-    delay = departures.delay_minutes.astype(np.int64)
-    late = departures.delayed.astype(np.int64)
+def _usual(totals: Floats) -> Floats:
+    # where nothing has flown nothing is compared with it
+    n = totals[:, [N]]
+    return np.asarray(np.where(n > 0, totals[:, LATE:] / np.where(n > 0, n, 1.0), 0.0), dtype=np.float64)
+
+
+def _values(departures: DepartureTable) -> Floats:
+    delay = departures.delay_minutes.astype(np.float64)
+    late = departures.delayed.astype(np.float64)
     return np.column_stack([np.ones_like(late), late, np.clip(delay, *DELAY_CLIP_MINUTES)])
 
 
-def _sums(code: NDArray[np.intp], values: Ints, n: int) -> Ints:
-    sums = np.zeros((n, values.shape[1]), dtype=np.int64)
-    np.add.at(sums, code, values)
-    return sums
+def _blocks_back(departures: DepartureTable) -> Ints:
+    """Return how many blocks before the last one each row lies; blocks are counted back from the last day."""
+    day = departures.flights.scheduled_local // MINUTES_A_DAY
+    last = int(day.max()) if len(day) else 0
+    return (last - day) // FROZEN_BLOCK_DAYS
 
 
-def _without_own_block(code: NDArray[np.intp], block: Ints, values: Ints) -> Ints:
-    n_blocks = int(block.max()) + 1 if len(block) else 1
+def _sums(code: NDArray[np.intp], values: Floats, n: int) -> Floats:
+    return np.column_stack([np.bincount(code, column, n) for column in values.T])
+
+
+def _before_own_block(code: NDArray[np.intp], back: Ints, values: Floats) -> Floats:
+    n_blocks = int(back.max()) + 1 if len(back) else 1
     n_keys = int(code.max()) + 1 if len(code) else 0
-    cell = code * n_blocks + block
-    in_cell = _sums(cell, values, n_keys * n_blocks)
-    in_key = in_cell.reshape(n_keys, n_blocks, values.shape[1]).sum(axis=1)
-    others: Ints = in_key[code] - in_cell[cell]
-    return others
+    of_block = _sums(code * n_blocks + back, values, n_keys * n_blocks).reshape(n_keys, n_blocks, values.shape[1])
+    before = np.zeros_like(of_block)
+    for b in range(n_blocks - 2, -1, -1):
+        before[:, b] = of_block[:, b + 1] + FROZEN_BLOCK_WEIGHT * before[:, b + 1]
+    return np.asarray(before[code, back], dtype=np.float64)

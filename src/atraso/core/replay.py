@@ -33,9 +33,9 @@ class Line:
 
     @staticmethod
     def of(codes: Codes, minutes: Minutes, *values: Ints) -> Line:
-        """Sort events by key and minute and add up *values* along the line."""
+        """Sort events by key and minute, those of the same minute by *values*, and add these up along the line."""
         joined = codes * SPAN + minutes
-        by = np.argsort(joined, kind="stable")
+        by = np.lexsort((*reversed(values), joined))
         totals = np.zeros((len(codes) + 1, len(values)), dtype=np.int64)
         for column, value in enumerate(values):
             np.cumsum(value[by], out=totals[1:, column])
@@ -58,7 +58,15 @@ class _Kind:
     known: Text
     left: Line  # by actual departure: late, clipped delay
     due: Line | None = None  # by scheduled departure, of everything published: late
+    excess: Line | None = None  # by actual departure: compared or not, late and delay less what was expected
+    decided: Line | None = None  # by scheduled departure: compared or not, late less what was expected
     overdue: dict[int, tuple[Line, Line]] = field(default_factory=dict)  # by age: lines of becoming and ceasing
+
+    def mean_of_last(self, codes: Codes, until: Minutes, n: int) -> Floats:
+        """Return the mean clipped delay of the last *n* departures of each key by *until*; NaN if there is none."""
+        high = self.left.upto(codes, until)
+        low = np.maximum(np.searchsorted(self.left.order, codes * SPAN, side="left"), high - n)
+        return _ratio(self.left.totals[high, 1] - self.left.totals[low, 1], high - low)
 
 
 class Replay:
@@ -82,11 +90,17 @@ class Replay:
         self._schedule = schedule
         self._kinds: dict[str, _Kind] = {}
         self._published: dict[str, tuple[Text, Line]] = {}
-        for kind in dict.fromkeys((*spec.HISTORY_DAYS, *spec.LIVE_MINUTES, *spec.DECIDED_MINUTES)):
+        lines = {}
+        for kind in dict.fromkeys((*spec.HISTORY_DAYS, *spec.EXCESS_MINUTES, *spec.LIVE_MINUTES)):
             known, codes = np.unique(columns.key(kind), return_inverse=True)
             codes = codes.astype(np.int64)
-            left = Line.of(codes, departures.actual_utc, late, clipped)
-            due, overdue = None, {}
+            lines[kind] = (known, codes, Line.of(codes, departures.actual_utc, late, clipped))
+        excess = _excess(departures, lines, late, clipped)
+        for kind, (known, codes, left) in lines.items():
+            due, overdue, over, decided = None, {}, None, None
+            if kind in spec.EXCESS_MINUTES:
+                over = Line.of(codes, departures.actual_utc, *excess)
+                decided = Line.of(codes, flights.scheduled_utc, *excess[:2]) if schedule else None
             if schedule and kind in spec.DECIDED_MINUTES:
                 due = Line.of(codes, flights.scheduled_utc, late)
             if schedule and kind in spec.OVERDUE_KINDS:
@@ -103,7 +117,7 @@ class Replay:
                         Line.of(codes[waits], begins, scheduled),
                         Line.of(codes[waits], ends, scheduled),
                     )
-            self._kinds[kind] = _Kind(known, left, due, overdue)
+            self._kinds[kind] = _Kind(known, left, due, over, decided, overdue)
         if schedule:
             for kind in spec.CROWDING_MINUTES:
                 known, codes = np.unique(timetable_columns.key(kind), return_inverse=True)
@@ -130,11 +144,11 @@ class Replay:
         midnight = (at + offset) // MINUTES_A_DAY * MINUTES_A_DAY - offset
         codes = {kind: codes_of(columns.key(kind), k.known) for kind, k in self._kinds.items()}
         out: dict[str, Floats] = {}
-        airport_28d = self._kinds["airport"].left.between(
-            codes["airport"], midnight - 1 - 28 * MINUTES_A_DAY, midnight - 1
+        airport_month = self._kinds["airport"].left.between(
+            codes["airport"], midnight - 1 - spec.USUAL_DAYS * MINUTES_A_DAY, midnight - 1
         )
-        usual_late = _ratio(airport_28d[:, 1], airport_28d[:, 0])
-        usual_delay = _ratio(airport_28d[:, 2], airport_28d[:, 0])
+        usual_late = _ratio(airport_month[:, 1], airport_month[:, 0])
+        usual_delay = _ratio(airport_month[:, 2], airport_month[:, 0])
         for kind, days in spec.HISTORY_DAYS.items():
             left = self._kinds[kind].left
             for d in days:
@@ -142,7 +156,11 @@ class Replay:
                 out[f"late.{kind}.{d}d"] = _shrunk(sums, 1, usual_late, spec.HISTORY_SHRINKAGE_FLIGHTS)
                 if d > 1:
                     out[f"delay.{kind}.{d}d"] = _shrunk(sums, 2, usual_delay, spec.HISTORY_SHRINKAGE_FLIGHTS)
-        out |= self._last_flights(codes["flight"], midnight - 1)
+        for n in spec.LAST_FLIGHTS:
+            out[f"delay.flight.last{n}"] = self._kinds["flight"].mean_of_last(codes["flight"], midnight - 1, n)
+        for kind, counts in spec.LATEST.items():
+            for n in counts:
+                out[f"delay.{kind}.latest{n}"] = self._kinds[kind].mean_of_last(codes[kind], at, n)
         for kind, minutes in spec.LIVE_MINUTES.items():
             left = self._kinds[kind].left
             for m in minutes:
@@ -155,18 +173,23 @@ class Replay:
             sums = self._kinds[kind].left.between(codes[kind], day_start - 1, at)
             out[f"late.{kind}.today"] = _shrunk(sums, 1, usual_late, spec.LIVE_SHRINKAGE_FLIGHTS)
             out[f"delay.{kind}.today"] = _shrunk(sums, 2, usual_delay, spec.LIVE_SHRINKAGE_FLIGHTS)
+        out |= self._excess(codes, at)
         if self._schedule:
             out |= self._waiting(codes, at, usual_late)
         return out
 
-    def _last_flights(self, codes: Codes, until: Minutes) -> dict[str, Floats]:
-        left = self._kinds["flight"].left
-        high = left.upto(codes, until)
-        first = np.searchsorted(left.order, codes * SPAN, side="left")
-        out = {}
-        for n in spec.LAST_FLIGHTS:
-            low = np.maximum(first, high - n)
-            out[f"delay.flight.last{n}"] = _ratio(left.totals[high, 1] - left.totals[low, 1], high - low)
+    def _excess(self, codes: dict[str, Codes], at: Minutes) -> dict[str, Floats]:
+        out: dict[str, Floats] = {}
+        for kind, minutes in spec.EXCESS_MINUTES.items():
+            over, decided = self._kinds[kind].excess, self._kinds[kind].decided
+            for m in minutes:
+                if over is not None:
+                    sums = over.between(codes[kind], at - m, at)
+                    out[f"excess.{kind}.{m}m"] = _more(sums, 2)
+                    out[f"excess_delay.{kind}.{m}m"] = _more(sums, 3)
+                if decided is not None:
+                    sums = decided.between(codes[kind], at - m, at - DELAYED_AFTER_MINUTES)
+                    out[f"decided_excess.{kind}.{m}m"] = _more(sums, 2)
         return out
 
     def _waiting(self, codes: dict[str, Codes], at: Minutes, usual_late: Floats) -> dict[str, Floats]:
@@ -191,6 +214,33 @@ class Replay:
                     )
                     out[f"waiting.{kind}"] = (n * at - scheduled).astype(np.float64)
         return out
+
+
+def _excess(
+    departures: DepartureTable, lines: dict[str, tuple[Text, Codes, Line]], late: Ints, clipped: Ints
+) -> tuple[Ints, Ints, Ints]:
+    """Return per departure: 1 if there was anything to compare it with, and its excess lateness and delay in units.
+
+    It is compared with what was known as the day began on which it was scheduled, or left if that was earlier.
+    """
+    flights = departures.flights
+    offset = flights.scheduled_local - flights.scheduled_utc
+    moment = np.minimum(flights.scheduled_utc, departures.actual_utc)
+    until = (moment + offset) // MINUTES_A_DAY * MINUTES_A_DAY - offset - 1
+    after = until - spec.EXPECTED_DAYS * MINUTES_A_DAY
+    (_, own_codes, own), (_, all_codes, everything) = lines[spec.EXPECTED_OF], lines["airport"]
+    sums, month = own.between(own_codes, after, until), everything.between(all_codes, after, until)
+    compared = month[:, 0] > 0
+    excess = []
+    for column, value in ((1, late), (2, clipped)):
+        usual = np.where(compared, _ratio(month[:, column], month[:, 0]), 0.0)
+        more = value - _shrunk(sums, column, usual, spec.EXPECTED_SHRINKAGE_FLIGHTS)
+        excess.append(np.where(compared, np.rint(more * spec.EXCESS_UNITS), 0.0).astype(np.int64))
+    return compared.astype(np.int64), excess[0], excess[1]
+
+
+def _more(sums: Ints, column: int) -> Floats:
+    return sums[:, column] / spec.EXCESS_UNITS / (sums[:, 1] + spec.LIVE_SHRINKAGE_FLIGHTS)
 
 
 def _ratio(total: Ints, n: Ints) -> Floats:

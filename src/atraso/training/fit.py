@@ -38,19 +38,21 @@ FURTHER_ROUNDS = 100
 
 
 def fit_steps(
-    names: Sequence[str], matrix: Floats, delay_minutes: Floats, rounds: int
+    names: Sequence[str], matrix: Floats, delay_minutes: Floats, rounds: int, weight: Floats | None = None
 ) -> tuple[Floats, tuple[Steps, ...]]:
     """Fit the stumps of every threshold; return bias (thresholds,) and one `Steps` per feature that matters.
 
     *matrix* is (flights, features) in the order of *names*, NaN where unknown; *rounds* is the number of stumps at
-    the anchor threshold.
+    the anchor threshold; *weight* says how much each flight counts, 1 on average (all alike if None).
     """
     try:
         import lightgbm  # noqa: PLC0415 - a learner loads only where one is trained
     except ModuleNotFoundError as error:
         raise MissingExtraError("Training", "train") from error
     labels = delay_minutes[:, None] > np.array(THRESHOLDS_MINUTES)
-    data = lightgbm.Dataset(matrix, labels[:, ANCHOR].astype(np.float64), params=STUMPS, free_raw_data=False)
+    data = lightgbm.Dataset(
+        matrix, labels[:, ANCHOR].astype(np.float64), weight=weight, params=STUMPS, free_raw_data=False
+    )
     anchor = lightgbm.train(STUMPS, data, rounds)
     anchor_score: Floats = np.asarray(anchor.predict(matrix, raw_score=True, num_threads=1), dtype=np.float64)
     anchor_bias, anchor_stumps = read_stumps(anchor, len(names))
@@ -60,7 +62,7 @@ def fit_steps(
             biases.append(anchor_bias)
             tables.append(anchor_stumps)
             continue
-        shift, slope = fit_line(anchor_score, labels[:, k])
+        shift, slope = fit_line(anchor_score, labels[:, k], weight)
         # the start given here replaces LightGBM's own (the mean), so the trees hold the difference alone
         data.set_label(labels[:, k].astype(np.float64)).set_init_score(shift + slope * anchor_score)
         bias, stumps = read_stumps(lightgbm.train(FURTHER, data, FURTHER_ROUNDS), len(names))
@@ -76,21 +78,23 @@ def fit_steps(
     return np.array(biases), tuple(steps)
 
 
-def fit_line(score: Floats, label: NDArray[np.bool_]) -> tuple[float, float]:
+def fit_line(score: Floats, label: NDArray[np.bool_], weight: Floats | None = None) -> tuple[float, float]:
     """Return (shift, slope) of the logistic regression of *label* on *score* alone, by Newton's method.
 
-    This is Platt's calibration (1999); it starts from slope 1 and needs both classes to be present.
+    This is Platt's calibration (1999); it starts from slope 1 and needs both classes to be present. *weight* says how
+    much each row counts (all alike if None).
     """
-    rate = float(np.clip(label.mean(), 1e-6, 1 - 1e-6))
-    place = np.array([np.log(rate / (1 - rate)) - score.mean(), 1.0])
-    loss = _loss(place, score, label)
+    weight = np.ones(len(score)) if weight is None else weight
+    rate = float(np.clip(np.average(label, weights=weight), 1e-6, 1 - 1e-6))
+    place = np.array([np.log(rate / (1 - rate)) - np.average(score, weights=weight), 1.0])
+    loss = _loss(place, score, label, weight)
     for _ in range(50):
         p = 1.0 / (1.0 + np.exp(-np.clip(place[0] + place[1] * score, -40, 40)))
-        w = p * (1 - p)
-        gradient = np.array([(p - label).sum(), ((p - label) * score).sum()])
+        w = weight * p * (1 - p)
+        gradient = np.array([(weight * (p - label)).sum(), (weight * (p - label) * score).sum()])
         hessian = np.array([[w.sum(), (w * score).sum()], [(w * score).sum(), (w * score * score).sum()]])
         step = np.linalg.solve(hessian + np.eye(2) * 1e-9, gradient)
-        while (ahead := _loss(place - step, score, label)) > loss and np.abs(step).max() > 1e-12:
+        while (ahead := _loss(place - step, score, label, weight)) > loss and np.abs(step).max() > 1e-12:
             step /= 2  # Newton's step may go too far where the score is far from the truth
         place, loss = place - step, ahead
         if np.abs(step).max() < 1e-10:
@@ -98,9 +102,9 @@ def fit_line(score: Floats, label: NDArray[np.bool_]) -> tuple[float, float]:
     return float(place[0]), float(place[1])
 
 
-def _loss(place: Floats, score: Floats, label: NDArray[np.bool_]) -> float:
+def _loss(place: Floats, score: Floats, label: NDArray[np.bool_], weight: Floats) -> float:
     z = place[0] + place[1] * score
-    return float((np.logaddexp(0.0, z) - label * z).sum())
+    return float((weight * (np.logaddexp(0.0, z) - label * z)).sum())
 
 
 Stump = tuple[float, float, float, float]  # edge, value at or below it, value above it, value where missing

@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atraso.core.calendar import DaysOff, calendar_features
+from atraso.core.distribution import Climatology, distribution_scores
 from atraso.core.features import features_known
-from atraso.core.flights import DepartureTable, FlightTable
+from atraso.core.flights import DepartureTable, FlightTable, Minutes
+from atraso.core.keys import MINUTES_A_DAY
 from atraso.core.leads import LEADS, SCHEDULE, Lead
+from atraso.core.prediction import never_crossing_many
 from atraso.core.rates import FrozenRates, learn_rates, training_rates
 from atraso.core.replay import Replay
 from atraso.core.scorecard import ANCHOR, Scorecard
@@ -29,7 +32,11 @@ Progress = Callable[[str, int, int], None]
 
 # Stumps per scorecard: the fewer is known of the day, the sooner more of them only learn its luck by heart. Chosen by
 # log loss on the months May to September of 2017, each predicted from the months before it.
-ROUNDS = {"schedule": 500, "24h": 350, "12h": 350, "3h": 900, "1h": 900, "30m": 900}
+ROUNDS = {"schedule": 500, "24h": 350, "12h": 350, "3h": 600, "1h": 900, "30m": 900}
+
+# A flight counts e times less for each so many days that it lies before the last one. What is known of the day makes
+# older flights good teachers; where little is known, how the airport runs these weeks matters more. Chosen likewise.
+MEMORY_DAYS = {"schedule": 90.0, "24h": 365.0, "12h": 365.0, "3h": 365.0, "1h": 365.0, "30m": 365.0}
 
 CARDS: tuple[tuple[Lead, bool], ...] = tuple((lead, schedule) for lead in LEADS for schedule in (True, False))
 
@@ -64,24 +71,27 @@ def train(
     everything = np.ones(len(departures), dtype=bool)
     late, delay = departures.delayed, departures.delay_minutes
     base_rate = float(late[split.fit].mean())
+    climatology = Climatology.of(delay[split.fit])
     replay = Replay(departures, published=unflown)
     known = calendar_features(departures.flights.scheduled_local, days_off) | replay.crowding(departures.flights)
-    early = _rates_for_fit_and_later(departures, split.fit)
+    early = rates_for_fit_and_later(departures, split.fit)
     rates = learn_rates(departures)
     final = training_rates(departures)
     made, scores, judged = [], {}, []
     for done, (lead, schedule) in enumerate(cards):
         progress(f"lead {lead.name}, {'with' if schedule else 'without'} the published schedule", done, len(cards))
         state = state_at(replay, departures.flights, lead)
-        first = _fit(known | state | early, delay, split.fit, lead, schedule=schedule)
-        whole = _fit(known | state | final, delay, everything, lead, schedule=schedule)
+        weight = recency_weights(departures.flights.scheduled_local, lead)
+        first = fit_card(known | state | early, delay, split.fit, lead, weight, schedule=schedule)
+        whole = fit_card(known | state | final, delay, everything, lead, weight, schedule=schedule)
         raw = first.log_odds(_rows(known | state | early, split.later))
         in_test = split.test[split.later]
         honest = _calibrated(lead, first, raw[~in_test], delay[split.calibrate])
-        log_odds = honest.log_odds(_rows(known | state | early, split.test))
+        log_odds = never_crossing_many(honest.log_odds(_rows(known | state | early, split.test)), ANCHOR)
         probability = 1.0 / (1.0 + np.exp(-log_odds[:, ANCHOR]))
-        scores[lead.name if schedule else f"{lead.name}, no schedule"] = score_card(
-            late[split.test], probability, base_rate
+        spread = distribution_scores(delay[split.test], log_odds, climatology.delay_range, climatology)
+        scores[lead.name if schedule else f"{lead.name}, no schedule"] = (
+            score_card(late[split.test], probability, base_rate) | spread.means()
         )
         judged.append((late[split.test], probability))
         whole = _calibrated(lead, whole, raw, delay[split.later])
@@ -106,10 +116,23 @@ def with_reference(card: Scorecard, columns: Mapping[str, Floats]) -> Scorecard:
     return Scorecard(card.lead, card.schedule, card.bias, card.steps, reference, weight)
 
 
-def _fit(columns: Columns, delay_minutes: Floats, rows: Rows, lead: Lead, *, schedule: bool) -> Scorecard:
+def recency_weights(scheduled_local: Minutes, lead: Lead) -> Floats:
+    """Return how much each flight counts in the fit of *lead*: the older the less."""
+    day = scheduled_local // MINUTES_A_DAY
+    return np.asarray(np.exp((day - day.max()) / MEMORY_DAYS[lead.name]), dtype=np.float64)
+
+
+def fit_card(
+    columns: Columns, delay_minutes: Floats, rows: Rows, lead: Lead, weight: Floats | None = None, *, schedule: bool
+) -> Scorecard:
+    """Return the uncalibrated scorecard of *lead* fitted on the chosen *rows* of *columns*, without reasons' means.
+
+    *weight* says how much each row counts beside the others (all alike if None).
+    """
     names = [f.name for f in features_known(state=lead.minutes is not None, schedule=schedule)]
     matrix = np.column_stack([columns[name][rows] for name in names])
-    bias, steps = fit_steps(names, matrix, delay_minutes[rows], ROUNDS[lead.name])
+    share = weight[rows] / weight[rows].mean() if weight is not None else None
+    bias, steps = fit_steps(names, matrix, delay_minutes[rows], ROUNDS[lead.name], share)
     return Scorecard(lead.name, schedule, bias, steps, {}, {})
 
 
@@ -118,8 +141,8 @@ def _calibrated(lead: Lead, card: Scorecard, raw: Floats, delay_minutes: Floats)
     return card if lead == SCHEDULE else calibrated(card, spread_lines(raw, delay_minutes))
 
 
-def _rates_for_fit_and_later(departures: DepartureTable, fit: Rows) -> Columns:
-    """Return frozen rates for all rows as a model fitted on *fit* sees them: out of block there, learnt elsewhere."""
+def rates_for_fit_and_later(departures: DepartureTable, fit: Rows) -> Columns:
+    """Return frozen rates for all rows as a model fitted on *fit* sees them: from earlier blocks there, learnt on."""
     columns = learn_rates(departures.take(fit)).features(departures.flights)
     for name, column in training_rates(departures.take(fit)).items():
         columns[name][fit] = column
