@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from atraso.core.scores import auc, average_precision, best_f1_threshold, brier_skill, ece, log_loss
+from atraso.core.scores import (
+    auc,
+    average_precision,
+    best_f1_threshold,
+    brier_skill,
+    class_scores,
+    ece,
+    leak_alarms,
+    log_loss,
+)
 
 LATE = np.array([False, False, True, True])
 SCORE = np.array([0.1, 0.4, 0.35, 0.8])
@@ -40,3 +49,22 @@ def test_the_best_f1_threshold_separates_what_can_be_separated() -> None:
     threshold = best_f1_threshold(LATE, score)
 
     assert ((score >= threshold) == LATE).all()
+
+
+def test_class_scores_are_those_of_the_delayed_class() -> None:
+    """Two called, one of them late, of two late: all are a half; calling nobody is worth nothing."""
+    assert class_scores(LATE, np.array([True, False, True, False])) == {"f1": 0.5, "precision": 0.5, "recall": 0.5}
+    assert class_scores(LATE, LATE) == {"f1": 1.0, "precision": 1.0, "recall": 1.0}
+    assert class_scores(LATE, ~LATE | LATE)["f1"] == pytest.approx(2 * 0.5 / 1.5)  # always late: 2b / (1 + b)
+    assert class_scores(LATE, np.zeros(4, dtype=bool)) == {"f1": 0.0, "precision": 0.0, "recall": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("auc_found", "n", "alarms"), [(0.799, 5000, 0), (0.80, 5000, 1), (0.95, 999, 0), (float("nan"), 5000, 0)]
+)
+def test_an_auc_too_good_to_be_true_raises_the_alarm(auc_found: float, n: int, alarms: int) -> None:
+    """From 0.80 on, over a thousand flights or more, the sentence names the lead and what to look for."""
+    told = leak_alarms({"1h": {"n": n, "auc": auc_found}, "12h": {"n": n, "auc": 0.70}})
+
+    assert len(told) == alarms
+    assert all(sentence.startswith("1h: AUC 0.800 is 0.80 or more: a leak") for sentence in told)

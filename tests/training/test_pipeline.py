@@ -11,6 +11,7 @@ from atraso.artefact.bundle import read_artefact, write_artefact
 from atraso.artefact.manifest import Manifest
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.tables import TablesFile
+from atraso.core.distribution import Climatology
 from atraso.core.errors import SourceError
 from atraso.core.flights import DepartureTable
 from atraso.core.scores import auc
@@ -59,6 +60,29 @@ def test_a_shorter_lead_knows_more(made: Made) -> None:
 
     assert scores["1h"]["brier_skill"] > scores["12h"]["brier_skill"] > scores["schedule"]["brier_skill"] > 0
     assert all(0.5 < s["auc"] < 0.80 for s in scores.values()), "0.80 or more is a leak until shown otherwise"
+
+
+def test_a_shorter_lead_knows_the_whole_distribution_better(made: Made) -> None:
+    """So do its CRPS against the delays of the months before, and its 80 % band holds about four fifths."""
+    scores = made.trained.scores
+
+    assert scores["1h"]["crps_skill"] > scores["12h"]["crps_skill"] > 0.02
+    assert scores["1h"]["crps"] < scores["12h"]["crps"]
+    assert all(0.70 < s["coverage_80"] < 0.90 for s in scores.values())
+
+
+def test_an_artefact_knows_the_climatology_it_is_scored_against(made: Made) -> None:
+    """The manifest counts the training delays by minute, and evaluation takes CRPS skill against those."""
+    delays = made.reading.departures.delay_minutes
+    kept = Climatology.of_counts(made.manifest.delay_counts)
+    assert sum(made.manifest.delay_counts.values()) == len(delays)
+    assert made.tables.delay_range == kept.delay_range
+
+    question = judged(made.reading.departures.take(slice(0, 4000)), None, (), schedule=True)
+    told = evaluate(Scorer(made.manifest, made.tables), question, "1h")
+    climatology = Climatology.of(delays).crps_of_each(delays[:4000]).mean()
+    assert told["crps_skill"] == pytest.approx(1 - told["crps"] / climatology)
+    assert told["crps_skill"] > 0.02
 
 
 def test_every_lead_has_a_scorecard_with_and_without_the_schedule(made: Made) -> None:

@@ -62,7 +62,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that is known of a trained model; rates and probabilities are fractions.
 
     `checksum` is the SHA-256 over everything but itself, `version` and `created_at`: the same data, code and library
-    versions give the same checksum. `training_data` is the SHA-256 of the departures as read.
+    versions give the same checksum. `training_data` is the SHA-256 of the departures as read, `delay_counts` how many
+    of them had each delay, by whole minutes: the climatology that distributions are scored against.
     """
 
     format_version: int
@@ -91,6 +92,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     libraries: dict[str, str]
     files: tuple[FileDigest, ...]
     golden: tuple[GoldenFlight, ...]
+    delay_counts: dict[str, int] = {}
 
     def content_checksum(self) -> str:
         """Return the checksum that this manifest's content has."""

@@ -130,20 +130,28 @@ def never_crossing_many(log_odds: Floats, anchor: int) -> Floats:
     return fixed
 
 
+def curve_many(log_odds: Floats, thresholds: Sequence[float], floor: float, ceiling: float) -> tuple[Floats, Floats]:
+    """Return the curves of a table: knots in minutes (thresholds + 2,), and each row's log-odds there.
+
+    *log_odds* (n, thresholds) are those of P(delay > threshold), non-increasing. Between knots they run straight;
+    *floor* and *ceiling*, not inside the thresholds, are passed with probability 0.999 and 0.001, as in
+    `quantiles_minutes`.
+    """
+    ends = np.maximum(NEARLY_SURE, log_odds[:, 0]), np.minimum(-NEARLY_SURE, log_odds[:, -1])
+    minutes = np.array([floor, *thresholds, ceiling], dtype=np.float64)
+    return minutes, np.column_stack([ends[0], log_odds, ends[1]])
+
+
 def quantile_minutes_many(
     log_odds: Floats, thresholds: Sequence[float], level: float, floor: float, ceiling: float
 ) -> Floats:
     """Return the delay not exceeded with probability *level* for every row of *log_odds* (n, thresholds)."""
     wanted = logit(1.0 - level)
-    n = len(log_odds)
-    values = np.column_stack(
-        [np.maximum(NEARLY_SURE, log_odds[:, 0]), log_odds, np.minimum(-NEARLY_SURE, log_odds[:, -1])]
-    )
-    minutes = np.array([floor, *thresholds, ceiling], dtype=np.float64)
+    minutes, values = curve_many(log_odds, thresholds, floor, ceiling)
     reached = values[:, 1:] <= wanted
     last = values.shape[1] - 2
     place = np.where(reached.any(axis=1), reached.argmax(axis=1), last)
-    rows = np.arange(n)
+    rows = np.arange(len(values))
     left, right = values[rows, place], values[rows, place + 1]
     start, end = minutes[place], minutes[place + 1]
     slope = np.where(left > right, (left - wanted) / np.where(left > right, left - right, 1.0), 1.0)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atraso.artefact.scorer import Scorer
+from atraso.core.distribution import Climatology, distribution_scores
 from atraso.core.errors import SourceError
 from atraso.core.flights import DepartureTable, FlightTable
 from atraso.core.leads import LEAD_BY_NAME
@@ -67,10 +68,15 @@ def log_odds(scorer: Scorer, question: Judged, lead_name: str) -> Floats:
 
 
 def evaluate(scorer: Scorer, question: Judged, lead_name: str) -> dict[str, float]:
-    """Return the scores of P(delay > 15 min) at a lead; skill is against the base rate of the training data."""
-    scores = log_odds(scorer, question, lead_name)[:, ANCHOR]
-    probability = 1.0 / (1.0 + np.exp(-scores))
-    return score_card(question.data.delayed, probability, scorer.manifest.base_rate)
+    """Return the scores of P(delay > 15 min) and of the distribution at a lead, against the training data's own.
+
+    Skill is against the base rate and the delays of the training data.
+    """
+    curves = log_odds(scorer, question, lead_name)
+    probability = 1.0 / (1.0 + np.exp(-curves[:, ANCHOR]))
+    climatology = Climatology.of_counts(scorer.manifest.delay_counts)
+    spread = distribution_scores(question.data.delay_minutes, curves, scorer.delay_range, climatology)
+    return score_card(question.data.delayed, probability, scorer.manifest.base_rate) | spread.means()
 
 
 def _first_of_each(flights: FlightTable) -> NDArray[np.intp]:

@@ -15,10 +15,12 @@ from atraso.artefact.manifest import AirlineCard, AirportCard, GoldenFlight, Man
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.tables import TablesFile, rates_file, scorecard_file
 from atraso.core.calendar import DaysOff
+from atraso.core.distribution import Climatology, counts_by_minute
 from atraso.core.flights import DepartureTable, FlightTable
 from atraso.core.keys import MINUTES_A_DAY
 from atraso.core.leads import LEADS
 from atraso.core.scorecard import THRESHOLDS_MINUTES
+from atraso.core.scores import leak_alarms
 from atraso.sources.airlines import airlines
 from atraso.sources.airports import airport, airport_icao_by_iata
 from atraso.sources.reading import Reading
@@ -40,13 +42,14 @@ def pack(reading: Reading, trained: Trained, days_off: DaysOff) -> tuple[Manifes
         totals=trained.rates.totals,
         holidays=tuple(sorted(days_off.holidays)),
         calendar=(days_off.first, days_off.last),
-        delay_range=(float(departures.delay_minutes.min()), float(departures.delay_minutes.max())),
+        delay_range=Climatology.of(departures.delay_minutes).delay_range,
         challenge=table,
         challenge_threshold=threshold,
         places=dict(sorted(airport_icao_by_iata().items())),
     )
     local = departures.flights.scheduled_local
     origins = tuple(sorted(trained.rates.totals))
+    late_rates = {icao: float(departures.delayed[departures.flights.origin == icao].mean()) for icao in origins}
     test_days = departures.flights.scheduled_local[trained.split.test] // MINUTES_A_DAY
     manifest = Manifest(
         format_version=0,
@@ -55,7 +58,7 @@ def pack(reading: Reading, trained: Trained, days_off: DaysOff) -> tuple[Manifes
         checksum="",
         feature_fingerprint="",
         airport=",".join(origins),
-        airports=tuple(_airport_card(icao, trained.rates.base_rate(icao)) for icao in origins),
+        airports=tuple(_airport_card(icao, late_rates[icao]) for icao in origins),
         airlines=_airline_cards(departures.flights),
         destinations=_place_cards(departures.flights),
         challenge_airlines=tuple(table),
@@ -77,6 +80,7 @@ def pack(reading: Reading, trained: Trained, days_off: DaysOff) -> tuple[Manifes
         scores_note=(
             f"time split: judged on {iso(int(test_days.min()))} to {iso(int(test_days.max()))} by a model that was "
             "fitted and calibrated on the days before; the numbers shipped are then learnt from all days"
+            + "".join(f"; ALARM: {alarm}" for alarm in leak_alarms(trained.scores))
         ),
         libraries={
             "python": ".".join(platform.python_version_tuple()[:2]),
@@ -84,6 +88,7 @@ def pack(reading: Reading, trained: Trained, days_off: DaysOff) -> tuple[Manifes
         },
         files=(),
         golden=(),
+        delay_counts=counts_by_minute(departures.delay_minutes),
     )
     return msgspec.structs.replace(manifest, golden=_golden(manifest, tables, departures)), tables
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atraso.core.calendar import DaysOff, calendar_features
+from atraso.core.distribution import Climatology, DistributionScores, distribution_scores
 from atraso.core.errors import SourceError
-from atraso.core.flights import DepartureTable, FlightTable, Minutes
+from atraso.core.flights import DepartureTable, FlightTable, Minutes, Text
 from atraso.core.keys import MINUTES_A_DAY
 from atraso.core.leads import LEAD_BY_NAME, Lead
 from atraso.core.prediction import never_crossing_many
@@ -30,21 +32,27 @@ MONTHS_A_YEAR = 12
 
 @dataclass(frozen=True, slots=True)
 class Rolled:
-    """Predictions of P(delay > 15 min) for departures none of which their model had seen.
+    """Predictions of P(delay > 15 min) for departures none of which their model had seen, and their whole spread.
 
-    `base_rate` is the late rate of the months before, as known then; `month` counts from January of the first year of
-    the data as 1, `day` from 1970. All have one element per predicted departure.
+    `airline` has ICAO codes; `base_rate` is the late rate of the months before, as known then; `month` counts from
+    January of the first year of the data as 1, `day` from 1970. `spread` scores the distributions, against the delays
+    of the months before. All have one element per predicted departure.
     """
 
+    airline: Text
     late: NDArray[np.bool_]
     probability: Floats
     base_rate: Floats
     month: Ints
     day: Ints
+    spread: DistributionScores
 
     def take(self, rows: NDArray[np.bool_]) -> Rolled:
         """Return the chosen departures."""
-        return Rolled(self.late[rows], self.probability[rows], self.base_rate[rows], self.month[rows], self.day[rows])
+        return Rolled(**{name: getattr(self, name)[rows] for name in _COLUMNS}, spread=self.spread.take(rows))
+
+
+_COLUMNS = ("airline", "late", "probability", "base_rate", "month", "day")
 
 
 def months_of(scheduled_local: Minutes) -> Ints:
@@ -87,16 +95,19 @@ def roll(
         known = calendar_features(flights.scheduled_local, days_off)
         known |= trained.rates.features(flights) | replay.crowding(flights)
         base_rate = float(departures.delayed[past].mean())
+        climatology = Climatology.of(departures.delay_minutes[past])
         for card in trained.scorecards:
             columns = known | state_at(replay, flights, LEAD_BY_NAME[card.lead])
-            log_odds = never_crossing_many(card.log_odds(columns), ANCHOR)[:, ANCHOR]
+            curves = never_crossing_many(card.log_odds(columns), ANCHOR)
             parts[card.lead, card.schedule].append(
                 Rolled(
+                    flights.airline,
                     departures.delayed[asked],
-                    1.0 / (1.0 + np.exp(-log_odds)),
+                    1.0 / (1.0 + np.exp(-curves[:, ANCHOR])),
                     np.full(len(flights), base_rate),
                     month[asked],
                     flights.scheduled_local // MINUTES_A_DAY,
+                    distribution_scores(departures.delay_minutes[asked], curves, climatology.delay_range, climatology),
                 )
             )
     progress("done", len(months), len(months))
@@ -106,33 +117,76 @@ def roll(
 def scores_of(rolled: Rolled) -> dict[str, float]:
     """Return the pooled scores, the mean of the months' calibration errors, and 95 % intervals.
 
-    Skill is against the late rate of all months before, as it was known then. Intervals resample whole days
-    (`*_low`, `*_high`): flights of a day share its luck, and resampling rows would halve the width.
+    Skill is against the late rate (and the delays) of all months before, as they were known then. Intervals resample
+    whole days (`*_low`, `*_high`): flights of a day share its luck, and resampling rows would halve the width.
     """
+    return _scores(rolled, _resampled(rolled))
+
+
+def scores_and_differences(
+    rolled: Mapping[str, Rolled],
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """Return `scores_of` each of *rolled* (by lead, longest first), and how much better each is than the one before.
+
+    A difference ("30m - 1h") has the 95 % interval of the paired comparison: both leads are asked about the same
+    departures and the same days are drawn for both, so the luck of the days cancels. AUC and skills are better when
+    greater, `brier_score` when smaller.
+    """
+    drawn = {name: _resampled(predictions) for name, predictions in rolled.items()}
+    scores = {name: _scores(predictions, drawn[name]) for name, predictions in rolled.items()}
+    differences = {}
+    for longer, shorter in pairwise(rolled):
+        if not np.array_equal(rolled[longer].day, rolled[shorter].day):
+            raise ValueError(f"{shorter} and {longer} were not asked about the same departures")
+        found = {name: scores[shorter][name] - scores[longer][name] for name in _RESAMPLED}
+        differences[f"{shorter} - {longer}"] = found | _intervals(drawn[shorter] - drawn[longer])
+    return scores, differences
+
+
+def intervals_of(rolled: Rolled, *, by_flights: bool = False) -> dict[str, float]:
+    """Return the 95 % intervals that `scores_of` has; with *by_flights* the too narrow ones of resampling flights."""
+    return _intervals(_resampled(rolled, by_flights=by_flights))
+
+
+def _scores(rolled: Rolled, drawn: Floats) -> dict[str, float]:
     reference = float(np.mean((rolled.base_rate - rolled.late) ** 2))
-    scores = score_card(rolled.late, rolled.probability, float(rolled.base_rate.mean()))
+    scores = score_card(rolled.late, rolled.probability, float(rolled.base_rate.mean())) | rolled.spread.means()
     scores["brier_skill"] = 1.0 - scores["brier_score"] / reference
     monthly = [rolled.take(rolled.month == month) for month in np.unique(rolled.month)]
     scores["ece_mean_monthly"] = float(np.mean([ece(part.late, part.probability) for part in monthly]))
-    drawn = _resampled(rolled)
-    for name, column in zip(("auc", "brier_skill"), drawn.T, strict=True):
-        scores[f"{name}_low"], scores[f"{name}_high"] = (float(v) for v in np.percentile(column, (2.5, 97.5)))
-    return scores
+    return scores | _intervals(drawn)
 
 
-def _resampled(rolled: Rolled) -> Floats:
+_RESAMPLED = ("auc", "brier_score", "brier_skill", "crps_skill")
+
+
+def _intervals(drawn: Floats) -> dict[str, float]:
+    out: dict[str, float] = {}
+    for name, column in zip(_RESAMPLED, drawn.T, strict=True):
+        told = column[~np.isnan(column)]  # a draw of days on which nobody, or everybody, was late has no AUC
+        low, high = np.percentile(told, (2.5, 97.5)) if len(told) else (np.nan, np.nan)
+        out |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+    return out
+
+
+def _resampled(rolled: Rolled, *, by_flights: bool = False) -> Floats:
+    """Return the scores of `_RESAMPLED` (draws, 4) on days drawn with replacement: for the same days, the same ones."""
     days, place = np.unique(rolled.day, return_inverse=True)
+    if by_flights:
+        days = place = np.arange(len(rolled.day))
     rows_of_day = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
     rng = np.random.default_rng(SEED)
-    drawn = np.empty((DRAWS, 2))
+    drawn = np.empty((DRAWS, len(_RESAMPLED)))
     for i in range(DRAWS):
         rows = np.concatenate([rows_of_day[d] for d in rng.integers(0, len(days), len(days))])
         late, probability = rolled.late[rows], rolled.probability[rows]
+        brier = brier_score(late, probability)
         reference = float(np.mean((rolled.base_rate[rows] - late) ** 2))
-        drawn[i] = auc(late, probability), 1.0 - brier_score(late, probability) / reference
+        crps_skill = 1.0 - float(rolled.spread.crps[rows].mean() / rolled.spread.crps_climatology[rows].mean())
+        drawn[i] = auc(late, probability), brier, 1.0 - brier / reference, crps_skill
     return drawn
 
 
 def _joined(parts: Sequence[Rolled]) -> Rolled:
-    columns = ("late", "probability", "base_rate", "month", "day")
-    return Rolled(*(np.concatenate([getattr(part, column) for part in parts]) for column in columns))
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
+    return Rolled(**columns, spread=DistributionScores.concat([part.spread for part in parts]))
