@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from atraso.core.errors import FieldError
 from atraso.sources.airlines import airline_icao_by_iata, airlines
-from atraso.sources.airports import airport, airport_icao_by_iata, zone_of
+from atraso.sources.airports import airport, airport_icao_by_iata, origins_of, zone_of
 from atraso.sources.scl import read_scl
 from tests.flights_at_hand import scl_file
 
@@ -71,6 +72,22 @@ def test_an_unknown_airport_is_none():
     """A code that is no airport's gives None, not an error."""
     assert airport("ZZZZ") is None
     assert zone_of("ZZZZ") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [(None, ()), ("EWR", ("KEWR",)), ("ewr, KJFK,JFK", ("KEWR", "KJFK")), ("SCEL", ("SCEL",))],
+)
+def test_origins_are_told_by_either_code(text, codes):
+    """Airports separated by commas, IATA or ICAO, each counted once; none told is none."""
+    assert origins_of(text) == codes
+
+
+@pytest.mark.parametrize("text", ["", "EWR,", "ZZZ", "Newark"])
+def test_what_is_no_airport_is_no_origin(text):
+    """A code nobody knows is refused naming the option."""
+    with pytest.raises(FieldError, match=r"^--origin: "):
+        origins_of(text)
 
 
 def test_importing_the_sources_reads_no_table():

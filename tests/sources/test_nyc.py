@@ -13,7 +13,7 @@ import pytest
 from atraso.core.errors import MissingExtraError, SourceError
 from atraso.sources import nyc
 from atraso.sources.nyc import read_nyc
-from atraso.sources.reading import Reading, first_of_each
+from atraso.sources.reading import Reading
 
 
 @cache
@@ -23,7 +23,7 @@ def reading() -> Reading:
 
 
 def test_every_flight_is_there_departed_or_not():
-    """Of 336,776 flights 8,255 never left; none is rejected."""
+    """Of 336,776 flights 8,255 never left; none is rejected, so none is there twice."""
     assert len(reading().departures) == 336_776 - 8_255
     assert len(reading().unflown) == 8_255
     assert reading().rejects == ()
@@ -63,12 +63,6 @@ def test_rows_and_delays_are_the_packages():
     assert reading().rows[-1] <= 336_776
 
 
-def test_no_flight_is_there_twice():
-    """The package has no repeats, so none need be looked for when it is read."""
-    flights = reading().departures.flights
-    assert np.array_equal(first_of_each(flights), np.arange(len(flights)))
-
-
 def test_summer_time_is_four_hours_from_utc():
     """Scheduled times follow New York's clock: five hours from UTC in winter, four in summer."""
     flights = reading().departures.flights
@@ -94,7 +88,8 @@ def test_rows_of_unknown_codes_are_rejected(tmp_path, monkeypatch):
         "2013,7,1,905,3,??,2,EWR,IAH",
         "2013,7,1,905,3,UA,3,EWR,???",
     ]
-    lines += ["2013,7,1,905,3,UA,/,EWR,IAH", "2013,7,1,905,-3,UA,5,JFK,IAH"]
+    lines += ["2013,7,1,905,3,UA,/,EWR,IAH", "2013,7,1,905,-3,UA,5,JFK,IAH", "2013,2,29,905,-3,UA,5,JFK,IAH"]
+    lines += ["2013,7,1,905,?,UA,5,JFK,IAH", "2013,7,1,975,1,UA,5,JFK,IAH", "2013,7,1,905,0,UA,5,JFK,IAH"]
     import zipfile
 
     with zipfile.ZipFile(package / "data" / "flights.csv.zip", "w") as archive:
@@ -105,7 +100,11 @@ def test_rows_of_unknown_codes_are_rejected(tmp_path, monkeypatch):
     assert [(reject.row, reject.reason) for reject in small.rejects] == [
         (2, "no ICAO code is known for '??'"),
         (3, "no ICAO code is known for '???'"),
-        (4, "flight is not a flight number: '/'"),
+        (4, "not a flight number: '/'"),
+        (6, "date is not a date: '2/29/2013'"),
+        (7, "dep_delay is not a number of minutes: '?'"),
+        (8, "scheduled is not a time of day (hhmm): '975'"),
+        (9, "the same flight as row 5"),
     ]
     assert small.unflown.flight_number.tolist() == ["1"]
     assert small.departures.flights.flight_number.tolist() == ["5"]

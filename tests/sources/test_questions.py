@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from atraso.core.errors import SourceError
 from atraso.sources.questions import QuestionChunk, read_questions
+from tests.sources.bts_files import bts_text, form_text
+from tests.sources.bts_files import row as bts_row
 from tests.sources.scl_files import row, scl_path, scl_text
 
 OWN = "airline,flight_number,destination,scheduled_departure"
@@ -49,6 +51,28 @@ def test_an_scl_file_needs_only_its_scheduled_columns(tmp_path):
     path.write_text("Fecha-I,Vlo-I,Ori-I,Des-I,Emp-I\n2017-07-14 08:30:00,282,SCEL,SPJC,LAN\n")
     (chunk,) = read_questions(path)
     assert facts(chunk) == [("LAN", "282", "SCEL", "SPJC", "2017-07-14 08:30:00")]
+
+
+@pytest.mark.parametrize("told", [bts_text, form_text])
+def test_a_bts_file_is_asked_by_its_schedule(tmp_path, told):
+    """Day and time become one text, 2400 the midnight that follows; one that cannot be read is left to be refused."""
+    path = tmp_path / "f.csv"
+    late, none = bts_row(CRSDepTime="2400", Cancelled="?"), bts_row(CRSDepTime="2460")
+    path.write_text(told(bts_row(), late, none))
+    (chunk,) = read_questions(path)
+    assert {fact[:4] for fact in facts(chunk)} == {("UA", "282", "EWR", "ORD")}
+    assert chunk.scheduled_departure[:2] == ["2017-07-14 08:30", "2017-07-15 00:00"]
+    assert chunk.scheduled_departure[2].endswith(" 2460")
+    assert chunk.rejects == []
+
+
+def test_rows_of_other_origins_can_be_left_out(tmp_path):
+    """With origins asked for, rows that tell another are counted and given no further; those that tell none stay."""
+    header = "origin,airline,flight_number,destination,scheduled_departure"
+    cells = [f"{origin},UA,{n},IAH,2013-07-01 09:05" for n, origin in enumerate(("JFK", "LAX", "KEWR", "", "?"))]
+    (chunk,) = read_questions(own_file(tmp_path, *cells, header=header), origins=("KJFK", "KEWR"))
+    assert chunk.flight_number == ["0", "2", "3"]
+    assert (chunk.rows, chunk.left_out) == ([1, 3, 4], 2)
 
 
 def test_a_flight_there_twice_is_asked_twice(tmp_path):

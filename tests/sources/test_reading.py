@@ -6,7 +6,13 @@ import csv
 
 import pytest
 
+from atraso.core.errors import SourceError
+from atraso.sources.bts import read_bts
 from atraso.sources.reading import Reject, counted, flight_number_text, write_rejects
+from atraso.sources.scl import read_scl
+from tests.sources.bts_files import GONE, bts_path
+from tests.sources.bts_files import row as bts_row
+from tests.sources.scl_files import row, scl_path
 
 
 def test_rejects_are_a_csv_of_row_reason_and_text(tmp_path):
@@ -49,3 +55,28 @@ def test_a_flight_number_is_compared_without_what_may_stand_around_it(raw, airli
 def test_counts_are_said_as_people_say_them():
     """One row, two rows, and thousands with a comma."""
     assert [counted(number, "row") for number in (0, 1, 61493)] == ["0 rows", "1 row", "61,493 rows"]
+
+
+def test_a_reading_can_be_cut_to_some_origins(tmp_path):
+    """Departures and flights that never left stay where their origin was named; rejects stay, zones go."""
+    rows = [bts_row(Origin=origin, Dest="SEA") for origin in ("EWR", "LAX", "JFK", "EWR")]
+    rows[3] |= {"Flight_Number_Reporting_Airline": "9", **GONE}
+    reading = read_bts(bts_path(tmp_path, *rows, bts_row(Origin="LAX", Cancelled="?"), rows[1] | GONE))
+    some = reading.of_origins(("KEWR", "KJFK"))
+    assert some.departures.flights.origin.tolist() == ["KEWR", "KJFK"]
+    assert some.unflown.flight_number.tolist() == ["9"]
+    assert some.rows.tolist() == [1, 3]
+    assert (set(some.zones), some.rejects) == ({"KEWR", "KJFK"}, reading.rejects)
+    assert reading.of_origins(()) is reading
+    with pytest.raises(SourceError, match="no departures from KSFO"):
+        reading.of_origins(("KSFO",))
+
+
+def test_the_challenge_columns_are_cut_with_the_departures(tmp_path):
+    """Where the source has the challenge's columns they stay in line with the departures."""
+    reading = read_scl(scl_path(tmp_path, row(Ori_I="SCFA", OPERA="Sky"), row(), row(Vlo_I="5", TIPOVUELO="N")))
+    some = reading.of_origins(("SCEL",))
+    assert some.challenge is not None
+    assert some.challenge.airline_name.tolist() == ["Grupo LATAM"] * 2
+    assert some.challenge.flight_type.tolist() == ["I", "N"]
+    assert len(some.departures) == len(some.challenge.month) == len(some.challenge.delayed) == 2

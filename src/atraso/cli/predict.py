@@ -21,8 +21,9 @@ Example:
 
 \b
 FILE has either the columns airline, flight_number, destination, scheduled_departure and perhaps origin,
-or those of the SCL file (Fecha-I, Vlo-I, Ori-I, Des-I, Emp-I). Exit codes: 0 done, also when rows were
-rejected; 2 the file, the model or an option cannot be used; 130 interrupted (no half file is left).
+or those of the SCL file (Fecha-I, Vlo-I, Ori-I, Des-I, Emp-I), or those of a BTS file (FlightDate,
+CRSDepTime and so on, or FL_DATE, CRS_DEP_TIME). Exit codes: 0 done, also when rows were rejected;
+2 the file, the model or an option cannot be used; 130 interrupted (no half file is left).
 """
 
 
@@ -30,10 +31,13 @@ rejected; 2 the file, the model or an option cannot be used; 130 interrupted (no
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("-o", "--output", default="-", show_default=True, help="OUT.csv, OUT.jsonl, OUT.parquet or -.")
 @click.option("--model", type=click.Path(file_okay=False, path_type=Path), help="An artefact; default the bundled one.")
+@click.option(
+    "--origin", metavar="CODES", help="Only rows from these airports, such as EWR,JFK, or of none; default: all."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines whatever the output is called.")
 @click.option("--rejects", help="Where bad rows go; default OUT.rejects.csv, with -o - FILE.rejects.csv.")
-def predict(file: str, output: str, model: Path | None, as_json: bool, rejects: str | None) -> None:
-    """Answer every flight in FILE (CSV, plain or gzip; - is standard input), in its order.
+def predict(file: str, output: str, model: Path | None, origin: str | None, as_json: bool, rejects: str | None) -> None:
+    """Answer every flight in FILE (CSV, plain, gzip or zip; - is standard input), in its order.
 
     Rows that cannot be answered go to a reject file with row number (from 1, the header not counted), reason
     and text; their count is printed.
@@ -46,14 +50,16 @@ def predict(file: str, output: str, model: Path | None, as_json: bool, rejects: 
     from atraso.cli.batch import ANSWER_COLUMNS, IDENTIFYING_COLUMNS, BatchPredictor
     from atraso.cli.outputs import output_of, written_whole
     from atraso.cli.show import bar, say
+    from atraso.sources.airports import origins_of
     from atraso.sources.questions import read_questions
     from atraso.sources.reading import counted
 
+    origins = origins_of(origin)
     scorer = load_scorer(model)
     batch = BatchPredictor(scorer)
     bad: list[Reject] = []
-    answered = 0
-    chunks = read_questions(file)
+    answered = left_out = 0
+    chunks = read_questions(file, origins=origins)
     first = next(chunks)  # a file that cannot be read is refused before anything is written
     with written_whole(output) as stream:
         out = output_of(kind, stream, (*IDENTIFYING_COLUMNS, *ANSWER_COLUMNS))
@@ -63,9 +69,12 @@ def predict(file: str, output: str, model: Path | None, as_json: bool, rejects: 
                 out.write(columns)
                 bad += rejected
                 answered += len(columns["airline"])
+                left_out += chunk.left_out
                 progress(chunk.bytes_read, chunk.total_bytes)
         out.finish()
     sentence = f"{counted(answered, 'flight')} answered by the model {scorer.manifest.version}"
+    if left_out:
+        sentence += f", {counted(left_out, 'row')} of other origins left out"
     say(sentence + _kept_rejects(bad, rejects_path, asked=rejects is not None))
 
 

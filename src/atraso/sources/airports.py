@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from atraso.core.codes import place_of
+
 
 @dataclass(frozen=True, slots=True)
 class Airport:
@@ -32,6 +34,15 @@ def airport(icao: str) -> Airport | None:
 def airport_icao_by_iata() -> MappingProxyType[str, str]:
     """Return the ICAO code of each IATA airport code."""
     return _icao_by_iata()
+
+
+def origins_of(text: str | None) -> tuple[str, ...]:
+    """Return the ICAO codes of airports written one after the other, IATA or ICAO (`EWR,KJFK`); none for no text.
+
+    Raises FieldError for what is no airport's code.
+    """
+    codes = [] if text is None else text.split(",")
+    return tuple(dict.fromkeys(place_of(code, airport_icao_by_iata(), "--origin") for code in codes))
 
 
 @lru_cache(maxsize=1024)

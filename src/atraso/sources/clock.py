@@ -18,6 +18,7 @@ from atraso.core.flights import NAIVE_EPOCH, Minutes, local_minutes, utc_minutes
 A_DAY_MINUTES = 24 * 60
 FIRST_YEAR, LAST_YEAR = 1970, 2099
 _WALL_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?", re.ASCII)
+_HHMM = re.compile(r"(\d{1,4})(?:\.0*)?", re.ASCII)
 
 
 def wall_minutes(text: str) -> int | None:
@@ -33,6 +34,19 @@ def wall_minutes(text: str) -> int | None:
     except ValueError:
         return None
     return local_minutes(moment) if FIRST_YEAR <= moment.year <= LAST_YEAR else None
+
+
+@lru_cache(maxsize=4096)
+def hhmm_minutes(text: str) -> int | None:
+    """Return the minutes after midnight of a time such as `0905`, `905` or `905.0`, or None where it is none.
+
+    2400 is the midnight that ends the day: 1440 minutes.
+    """
+    found = _HHMM.fullmatch(text.strip())
+    if found is None:
+        return None
+    hours, minutes = divmod(int(found[1]), 100)
+    return hours * 60 + minutes if minutes < 60 and hours * 60 + minutes <= A_DAY_MINUTES else None
 
 
 @lru_cache(maxsize=4096)

@@ -1,29 +1,34 @@
-"""A flight file's lines, whatever they come in: plain or gzip, a path or standard input."""
+"""A flight file's lines, whatever they come in: plain, gzip or zip, a path or standard input."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
 import sys
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import IO, BinaryIO, Self, cast
 
 from atraso.core.errors import SourceError
 
 STANDARD_INPUT = "-"
-GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 LONGEST_LINE = 64 * 1024
+# What zipfile raises for a file that is not quite a zip: damaged, encrypted, packed in a way it does not know.
+DAMAGED_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError, zlib.error)
 
 
 class FlightLines:
     """An open flight file: its header at once, then its rows one after the other.
 
-    A context manager. A row is one line: ended by LF or CRLF, in UTF-8 with or without a byte order mark. A
-    file that is something else (not there, damaged gzip, a header that is not UTF-8) raises SourceError.
+    A context manager. A row is one line: ended by LF or CRLF, in UTF-8 with or without a byte order mark. A zip
+    must hold one .csv file; others in it (a readme) are left alone. A file that is something else (not there,
+    damaged, a header that is not UTF-8) raises SourceError.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -33,11 +38,7 @@ class FlightLines:
         self._line = 0
         self._raw = self._open(path)
         try:
-            packed = self._raw.peek(len(GZIP_MAGIC))[: len(GZIP_MAGIC)] == GZIP_MAGIC
-            # The cast: gzip's stream has what a BufferedReader needs, its type only does not say so.
-            self._stream = (
-                io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=self._raw))) if packed else self._raw
-            )
+            self._stream = self._unpacked()
             first = self._next_line()
             if first is None:
                 raise SourceError(f"{self.name} is empty; it should be a CSV file of flights with a header")
@@ -50,15 +51,17 @@ class FlightLines:
         except BaseException:
             self.close()
             raise
+        self._header_line = first.removeprefix(codecs.BOM_UTF8)
         self.header = [name.strip() for name in header]
 
     def rows(self) -> Iterator[tuple[int, str, str | None]]:
         """Yield row number, text and, where the line cannot be used at all, the reason, of each line after the header.
 
-        An empty line is counted and left out; of a line that is too long only the beginning is given.
+        An empty line is counted and left out, and so is the header where it stands again (files put one after the
+        other); of a line that is too long only the beginning is given.
         """
         while (line := self._next_line()) is not None:
-            if line:
+            if line and line != self._header_line:
                 text, reason = _text_of(line)
                 yield self._line - 1, text, reason
 
@@ -104,6 +107,33 @@ class FlightLines:
             raise SourceError(f"{self.name} cannot be opened: {error.strerror}") from None
         return cast(io.BufferedReader, opened)
 
+    def _unpacked(self) -> io.BufferedReader:
+        """Return the stream of lines, told by the first bytes and not by the name."""
+        magic = self._raw.peek(len(ZIP_MAGIC))
+        # The casts: both streams have what a BufferedReader needs, their types only do not say so.
+        if magic.startswith(GZIP_MAGIC):
+            return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=self._raw)))
+        if magic.startswith(ZIP_MAGIC):
+            return io.BufferedReader(cast(io.RawIOBase, self._csv_of_zip()))
+        return self._raw
+
+    def _csv_of_zip(self) -> IO[bytes]:
+        if self.total_bytes is None:
+            raise SourceError(f"{self.name} is a zip file, which is read by its path only; or: unzip -p FILE '*.csv' |")
+        try:
+            archive = zipfile.ZipFile(self._raw)
+            members = [member for member in archive.infolist() if member.filename.lower().endswith(".csv")]
+            if len(members) != 1:
+                raise SourceError(
+                    f"{self.name} holds {len(members)} .csv files where one is needed; "
+                    "several can be read as one: unzip -p FILE '*.csv' |"
+                )
+            member = archive.open(members[0])
+            self.total_bytes = self._raw.tell() + members[0].compress_size
+        except DAMAGED_ZIP as error:
+            raise SourceError(f"{self.name}: the zip file cannot be unpacked ({error}); fetch it again") from None
+        return member
+
     def _next_line(self) -> bytes | None:
         self._line += 1
         where = f"{self.name}, line {self._line}"
@@ -112,8 +142,8 @@ class FlightLines:
             while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
                 if (more := self._stream.readline(LONGEST_LINE)).endswith(b"\n") or not more:
                     break
-        except (EOFError, gzip.BadGzipFile, zlib.error):
-            raise SourceError(f"{where}: the gzip data is damaged or cut short; fetch the file again") from None
+        except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error):
+            raise SourceError(f"{where}: the packed data is damaged or cut short; fetch the file again") from None
         except OSError as error:
             raise SourceError(f"{where}: reading failed: {error.strerror}") from None
         return line.rstrip(b"\r\n") if line else None

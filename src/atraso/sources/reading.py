@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atraso.core.codes import flight_number_of
-from atraso.core.errors import FieldError
+from atraso.core.errors import FieldError, SourceError
 from atraso.core.flights import DepartureTable, FlightTable, Text
 from atraso.sources.airlines import airlines
 
@@ -33,7 +33,7 @@ AIRPORT_CODE = re.compile(r"[A-Z][A-Z0-9]{3}")
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One row that was not used, and why; `raw` is its text.
+    """One row that was not used, and why; `raw` is its text, empty where a source too large to keep it finds out late.
 
     Rows are counted from 1 without the header, empty lines included, so row 1 is line 2 of the file. Row 0 is
     the header: it stands for a column nobody knows.
@@ -71,6 +71,26 @@ class Reading:
     rejects: tuple[Reject, ...]
     zones: dict[str, ZoneInfo]
     challenge: ChallengeRows | None = None
+
+    def of_origins(self, origins: Collection[str]) -> Reading:
+        """Return the reading with flights from *origins* (ICAO codes) only; none named means all.
+
+        Rejects stay, whatever airport they are of. Raises SourceError where nothing departs from any of them.
+        """
+        if not origins:
+            return self
+        left, never = (np.isin(table.origin, list(origins)) for table in (self.departures.flights, self.unflown))
+        if not left.any():
+            raise SourceError(f"there are no departures from {', '.join(origins)} in this data")
+        challenge = self.challenge and ChallengeRows(
+            self.challenge.airline_name[left],
+            self.challenge.flight_type[left],
+            self.challenge.month[left],
+            self.challenge.delayed[left],
+        )
+        zones = {code: zone for code, zone in self.zones.items() if code in origins}
+        departures, unflown = self.departures.take(left), self.unflown.take(never)
+        return Reading(departures, unflown, self.rows[left], self.rejects, zones, challenge)
 
     def summary(self) -> str:
         """Return one sentence with the counts of departures, flights that never left and rows rejected."""
@@ -118,20 +138,3 @@ def flight_number_text(raw: str, airline: str) -> str | None:
 def empty_flights() -> FlightTable:
     """Return a table of no flights."""
     return FlightTable.of([])
-
-
-def first_of_each(flights: FlightTable) -> IntArray:
-    """Return, per flight, the index of the first flight that is the same (its own where it is the first).
-
-    Two flights are the same when airline, number, origin, destination and scheduled departure are.
-    """
-    seen: dict[tuple[str, str, str, str, int], int] = {}
-    identities = zip(
-        flights.airline.tolist(),
-        flights.flight_number.tolist(),
-        flights.origin.tolist(),
-        flights.destination.tolist(),
-        flights.scheduled_utc.tolist(),
-        strict=True,
-    )
-    return np.array([seen.setdefault(key, index) for index, key in enumerate(identities)], dtype=np.int64)

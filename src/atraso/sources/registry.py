@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from atraso.core.errors import SourceError
+from atraso.sources import SOURCES
+from atraso.sources.bts import read_bts
 from atraso.sources.nyc import read_nyc
 from atraso.sources.reading import Progress, Reading
 from atraso.sources.scl import read_scl
 
-SOURCES = ("scl", "nyc")
+OF_A_FILE = {"scl": read_scl, "bts": read_bts}
 
 
 def read(source: str, data: str | None, progress: Progress | None = None) -> Reading:
-    """Return what the *source* named "scl" (from the file *data*, "-" is standard input) or "nyc" holds.
+    """Return what a source holds: "scl" or "bts" from the file *data* ("-" is standard input), or "nyc".
 
     *progress* is called with bytes read and bytes in all. Raises SourceError for a source nobody knows, for
-    scl without a file and for nyc with one; MissingExtraError where nyc's package is not installed.
+    one of a file without it and for nyc with one; MissingExtraError where nyc's package is not installed.
     """
-    if source == "scl":
+    if source in OF_A_FILE:
         if data is None:
-            raise SourceError("the source scl needs a file: --data FILE (or --data - for standard input)")
-        return read_scl(data, progress)
+            raise SourceError(f"the source {source} needs a file: --data FILE (or --data - for standard input)")
+        return OF_A_FILE[source](data, progress)
     if source == "nyc":
         if data is not None:
             raise SourceError("the source nyc brings its own flights; leave --data out")

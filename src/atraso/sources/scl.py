@@ -8,28 +8,25 @@ offset from before the change; in the departure, as the reading nearer to the sc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from atraso.core.flights import DepartureTable, FlightTable
+from atraso.core.flights import DepartureTable
 from atraso.sources.airports import zone_of
 from atraso.sources.clock import utc_of_departure, utc_of_wall, wall_minutes
-from atraso.sources.lines import FlightLines, cells_of
+from atraso.sources.columns import FlightColumns, take_rows, unknown_columns
+from atraso.sources.lines import FlightLines
 from atraso.sources.reading import (
     AIRLINE_CODE,
     AIRPORT_CODE,
-    HEADER_ROW,
     LARGEST_DELAY_MINUTES,
     ChallengeRows,
-    IntArray,
     Progress,
     Reading,
     Reject,
     empty_flights,
-    first_of_each,
     flight_number_text,
     shown,
 )
@@ -61,13 +58,8 @@ ROWS_A_REPORT = 5_000
 class _Columns:
     """The rows that can be read one by one, as columns; the clock is asked for all of them together."""
 
-    rows: list[int] = field(default_factory=list)
+    flights: FlightColumns = field(default_factory=FlightColumns)
     lines: list[str] = field(default_factory=list)
-    airline: list[str] = field(default_factory=list)
-    flight_number: list[str] = field(default_factory=list)
-    origin: list[str] = field(default_factory=list)
-    destination: list[str] = field(default_factory=list)
-    scheduled_wall: list[int] = field(default_factory=list)
     actual_wall: list[int] = field(default_factory=list)
     flight_type: list[str] = field(default_factory=list)
     airline_name: list[str] = field(default_factory=list)
@@ -89,13 +81,8 @@ class _Columns:
         )
         if scheduled_wall is None or flight_number is None or actual_wall is None or not all(good):
             return _reason(next(index for index, verdict in enumerate(good) if not verdict), cells)
-        self.rows.append(row)
+        self.flights.add(row, (airline, flight_number, origin, destination), scheduled_wall)
         self.lines.append(line)
-        self.airline.append(airline)
-        self.flight_number.append(flight_number)
-        self.origin.append(origin)
-        self.destination.append(destination)
-        self.scheduled_wall.append(scheduled_wall)
         self.actual_wall.append(actual_wall)
         self.flight_type.append(flight_type)
         self.airline_name.append(name.strip())
@@ -105,25 +92,14 @@ class _Columns:
 def read_scl(path: str | Path, progress: Progress | None = None) -> Reading:
     """Return the departures of an 18-column file, its bad rows as rejects.
 
-    The file is plain or gzip; "-" is standard input. Of rows for the same flight the first is kept. Raises
+    The file is plain, gzip or zip; "-" is standard input. Of rows for the same flight the first is kept. Raises
     SourceError where the file cannot be read as a whole: not there, not UTF-8, a needed column missing.
     """
-    columns, rejects = _Columns(), []
+    columns = _Columns()
     with FlightLines(path) as source:
-        where = source.columns(NEEDED_COLUMNS)
-        rejects += unknown_columns(source)
-        for row, line, cells in rows_of_width(source):
-            if isinstance(cells, str):
-                rejects.append(Reject(row, cells, line))
-                continue
-            problem = columns.add(row, line, tuple([cells[index] for index in where]))
-            if problem is not None:
-                rejects.append(Reject(row, problem, line))
-            if progress is not None and row % ROWS_A_REPORT == 0:
-                progress(source.bytes_read(), source.total_bytes)
-        if progress is not None:
-            progress(source.bytes_read(), source.total_bytes)
-    return _reading(columns, rejects)
+        unknown = unknown_columns(source, SCL_COLUMNS)
+        rejects = take_rows(source, NEEDED_COLUMNS, columns.add, progress)
+    return _reading(columns, [*unknown, *rejects])
 
 
 def _reason(index: int, cells: tuple[str, ...]) -> str:
@@ -132,64 +108,26 @@ def _reason(index: int, cells: tuple[str, ...]) -> str:
     return f"{column} is not {WANTED[index]}: {shown(cell)}" if cell.strip() else f"{column} is empty"
 
 
-def unknown_columns(source: FlightLines, known: tuple[str, ...] = SCL_COLUMNS) -> list[Reject]:
-    """Return one reject for row 0 for each column of the header that is not *known*."""
-    return [
-        Reject(HEADER_ROW, f"unknown column {shown(name)} is ignored")
-        for name in dict.fromkeys(source.header)
-        if name not in known
-    ]
-
-
-def rows_of_width(source: FlightLines) -> Iterator[tuple[int, str, list[str] | str]]:
-    """Yield row number, line and cells; a reason stands for cells that are not as many as the header's."""
-    width = len(source.header)
-    for row, line, reason in source.rows():
-        cells = cells_of(line) if reason is None else None
-        if reason is not None:
-            yield row, line, reason
-        elif cells is None:
-            yield row, line, "a quote is not closed, or stands where none may"
-        elif len(cells) != width:
-            yield row, line, f"the row has {len(cells)} cells, the header {width}"
-        else:
-            yield row, line, cells
-
-
 def _reading(columns: _Columns, rejects: list[Reject]) -> Reading:
     """Return the reading of *columns*: times turned to UTC, impossible delays and repeats rejected."""
-    origin = np.array(columns.origin, dtype=np.str_)
-    wall = np.array(columns.scheduled_wall, dtype=np.int64)
+    flights = columns.flights
+    rows, wall = flights.rows, flights.scheduled_wall
     actual_wall = np.array(columns.actual_wall, dtype=np.int64)
-    scheduled, actual = np.empty_like(wall), np.empty_like(wall)
-    zones = {code: zone for code in dict.fromkeys(columns.origin) if (zone := zone_of(code)) is not None}
-    for code, zone in zones.items():
-        here = origin == code
-        scheduled[here] = utc_of_wall(wall[here], zone)
-        actual[here] = utc_of_departure(actual_wall[here], zone, scheduled[here])
-    flights = FlightTable(
-        np.array(columns.airline, dtype=np.str_),
-        np.array(columns.flight_number, dtype=np.str_),
-        origin,
-        np.array(columns.destination, dtype=np.str_),
-        scheduled,
-        wall,
-    )
-    rows: IntArray = np.array(columns.rows, dtype=np.int64)
+    scheduled = flights.utc(lambda here, zone: utc_of_wall(wall[here], zone))
+    actual = flights.utc(lambda here, zone: utc_of_departure(actual_wall[here], zone, scheduled[here]))
 
     possible = np.abs(actual - scheduled) <= LARGEST_DELAY_MINUTES
     for index in np.flatnonzero(~possible).tolist():
         minutes = int(actual[index] - scheduled[index])
         reason = f"Fecha-O is {minutes:,} minutes from Fecha-I; beyond 48 hours is taken for an error"
-        rejects.append(Reject(columns.rows[index], reason, columns.lines[index]))
+        rejects.append(Reject(int(rows[index]), reason, columns.lines[index]))
     kept = np.flatnonzero(possible)
-    first = first_of_each(flights.take(kept))
-    for index in np.flatnonzero(first != np.arange(len(first))).tolist():
-        reason = f"the same flight as row {rows[kept[first[index]]]}"
-        rejects.append(Reject(int(rows[kept[index]]), reason, columns.lines[kept[index]]))
-    kept = kept[first == np.arange(len(first))]
+    first = flights.first_of_each(scheduled, kept)
+    for index, same in zip(kept[kept != first].tolist(), first[kept != first].tolist(), strict=True):
+        rejects.append(Reject(int(rows[index]), f"the same flight as row {rows[same]}", columns.lines[index]))
+    kept = kept[kept == first]
 
-    departures = DepartureTable(flights, actual).take(kept)
+    departures = DepartureTable(flights.table(scheduled, kept), actual[kept])
     months = (wall[kept] * 60).astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) % 12 + 1
     challenge = ChallengeRows(
         np.array(columns.airline_name, dtype=np.str_)[kept],
@@ -198,4 +136,4 @@ def _reading(columns: _Columns, rejects: list[Reject]) -> Reading:
         departures.delayed,
     )
     in_order = tuple(sorted(rejects, key=lambda reject: reject.row))
-    return Reading(departures, empty_flights(), rows[kept], in_order, zones, challenge)
+    return Reading(departures, empty_flights(), rows[kept], in_order, flights.zones(), challenge)
