@@ -71,3 +71,39 @@ def test_the_calibration_line_undoes_a_known_distortion() -> None:
 
     assert slope == pytest.approx(2.0, abs=0.08)
     assert shift == pytest.approx(-1.4, abs=0.08)
+
+
+def test_the_steps_of_every_threshold_equal_the_learners_behind_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scorecard's log-odds are its boosters' raw scores on 10,000 rows with missing and unseen values.
+
+    The anchor's are its own; every other threshold's are those of its booster on top of the scaled anchor's.
+    """
+    boosters: list[lightgbm.Booster] = []
+    learn = lightgbm.train
+
+    def recorded(*arguments: object, **named: object) -> lightgbm.Booster:
+        boosters.append(learn(*arguments, **named))
+        return boosters[-1]
+
+    monkeypatch.setattr(lightgbm, "train", recorded)
+    x, delay = rows(6000, 6)
+    bias, steps = fit_steps(NAMES, x, delay, 300)
+    fresh, _ = rows(10_000, 7)
+    fresh *= 3.0  # beyond the range of training
+    fresh[::7, 0] = np.nan  # missing where training never was
+    fresh[::11, 2] = -5.0
+    fresh[::13, :] = np.nan
+    fresh[::17, 1] = np.inf
+    log_odds = Scorecard("1h", True, bias, steps, {}, {}).log_odds({n: fresh[:, i] for i, n in enumerate(NAMES)})
+
+    anchor, *further = boosters
+    others = [k for k in range(len(THRESHOLDS_MINUTES)) if k != ANCHOR]
+    start = anchor.predict(fresh, raw_score=True)
+    assert np.abs(log_odds[:, ANCHOR] - start).max() < 1e-9
+    for k, booster in zip(others, further, strict=True):
+        # LightGBM keeps a booster's init_score out of its predictions
+        shift, slope = fit_line(anchor.predict(x, raw_score=True), delay > THRESHOLDS_MINUTES[k])
+        learnt = booster.predict(fresh, raw_score=True)
+
+        assert np.abs(learnt).max() > 1e-3, "this threshold learnt nothing of its own"
+        assert np.abs(log_odds[:, k] - (shift + slope * start + learnt)).max() < 1e-9, THRESHOLDS_MINUTES[k]

@@ -1,0 +1,1 @@
+"""The families of models that the scorecard is compared with, one small file each."""

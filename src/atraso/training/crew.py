@@ -1,0 +1,125 @@
+"""Worker processes: each takes one task at a time, and all end at once when the block that holds them is left.
+
+Processes and not threads, because a learner's thread count is its process's and two fits in one process can crash.
+They are started afresh rather than forked, so that they inherit no lock that another thread holds.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Work = Callable[[T], R]
+
+
+class LostError(Exception):
+    """The process that was at work on a task ended before it answered."""
+
+
+class Crew(Generic[T, R]):
+    """*size* processes, each of which calls *prepare* once and then its answer for every task it is given.
+
+    *prepare*, tasks and results are pickled. No process may hold more than *memory_bytes* of data, where the system
+    can see to that.
+    """
+
+    def __init__(self, prepare: Callable[[], Work[T, R]], size: int, memory_bytes: int) -> None:
+        self._prepare, self._size, self._memory = prepare, size, memory_bytes
+        self._at_work: dict[Connection[Any, Any], tuple[BaseProcess, T]] = {}
+
+    def __enter__(self) -> Crew[T, R]:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for connection in list(self._at_work):
+            self._end(connection)
+
+    def results(self, tasks: Iterable[T]) -> Iterator[tuple[T, R | LostError]]:
+        """Yield each task with its result as it comes; a task whose process died has an error instead."""
+        left = deque(tasks)
+        for _ in range(min(self._size, len(left))):
+            self._begin(left.popleft())
+        while self._at_work:
+            for ready in wait(list(self._at_work)):
+                assert isinstance(ready, Connection)
+                process, task = self._at_work[ready]
+                try:
+                    result: R | LostError = ready.recv()
+                except (EOFError, OSError):
+                    self._end(ready)
+                    result = LostError(f"its process ended with code {process.exitcode}; was there too little memory?")
+                    if left:
+                        self._begin(left.popleft())
+                else:
+                    if left:
+                        self._give(ready, process, left.popleft())
+                    else:
+                        self._end(ready)
+                yield task, result
+
+    def _begin(self, task: T) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, self._prepare, self._memory), daemon=True)
+        # A process inherits that Ctrl-C is ignored: it is ended by us, without a traceback of its own.
+        in_main = threading.current_thread() is threading.main_thread()
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
+        try:
+            process.start()
+        finally:
+            if in_main:
+                signal.signal(signal.SIGINT, before)
+        theirs.close()
+        self._give(ours, process, task)
+
+    def _give(self, connection: Connection[Any, Any], process: BaseProcess, task: T) -> None:
+        self._at_work[connection] = process, task
+        with suppress(OSError):  # a process that has just died is noticed where its answer is awaited
+            connection.send(task)
+
+    def _end(self, connection: Connection[Any, Any]) -> None:
+        process, _ = self._at_work.pop(connection)
+        process.kill()
+        process.join()
+        connection.close()
+
+
+def _work(connection: Connection[Any, Any], prepare: Callable[[], Work[Any, Any]], memory_bytes: int) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _limit_memory(memory_bytes)
+    answer = prepare()
+    while True:
+        try:
+            task = connection.recv()
+        except EOFError:
+            return
+        connection.send(answer(task))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # at once, in the middle of a fit too
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows
+    except ModuleNotFoundError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or hard > memory_bytes:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, hard))
