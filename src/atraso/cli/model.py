@@ -1,16 +1,23 @@
-"""`atraso model`: look at artefacts and check them."""
+"""`atraso model`: look at artefacts, check them, and copy them for other runtimes."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from atraso.core.leads import LEADS, SCHEDULE
+
+if TYPE_CHECKING:
+    from atraso.artefact.scorer import Scorer
+    from atraso.core.scorecard import Scorecard
 
 
 @click.group(epilog="Example: atraso model show")
 def model() -> None:
-    """Show, verify and list trained models (artefacts)."""
+    """Show, verify, list and export trained models (artefacts)."""
 
 
 @model.command(epilog="Example: atraso model show my-model --json")
@@ -46,6 +53,39 @@ def show(folder: Path | None, as_json: bool) -> None:
     for name, value in rows.items():
         console.print(f"{name:<15} {value}", highlight=False, soft_wrap=True)
     console.print(scores_table(manifest.scores, manifest.scores_note))
+
+
+@model.command(epilog="Example: atraso model card --rolling rolling.json --out docs/model-card.md")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--rolling",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What `atraso evaluate --rolling 5:12 --json` printed.",
+)
+@click.option(
+    "--comparison",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Record of `atraso train --compare --out FILE`.",
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Markdown file; the diagram goes beside it."
+)
+def card(folder: Path | None, rolling: Path, comparison: Path | None, out: Path) -> None:
+    """Write the model card of FOLDER, or of the bundled artefact, from its manifest and the records of its scores.
+
+    The card says what the model learnt from, how good it was on months it had not seen, by month and by airline, where
+    it fails, and what the usual mistakes would have claimed.
+    """
+    from atraso.artefact.bundle import BUNDLED, read_artefact
+    from atraso.training.report import DIAGRAM, model_card, read_record, reliability_svg
+
+    manifest, _ = read_artefact(folder or BUNDLED)
+    months = read_record(rolling, "leads", "paired", "random_split")
+    compared = read_record(comparison, "leads", "candidates", "months") if comparison is not None else None
+    out.write_text(model_card(manifest, months, compared), encoding="utf-8")
+    (out.parent / DIAGRAM).write_text(reliability_svg(months), encoding="utf-8")
+    click.echo(f"card of {manifest.version} in {out}, diagram in {out.parent / DIAGRAM}")
 
 
 @model.command(epilog="Example: atraso model verify my-model")
@@ -99,3 +139,80 @@ def list_models(folder: Path | None, as_json: bool) -> None:
             else f"{row['version']}  {row['airport']}  to {row['trained_to']}"
         )
         click.echo(f"{row['folder']}  {facts}")
+
+
+@model.command(epilog="Example: atraso model export --format onnx --out my-model-onnx")
+@click.option("--format", "form", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="Kind of copy.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A folder, for a file per scorecard; or a file ending in .onnx, for one.",
+)
+@click.option(
+    "--model", "folder", type=click.Path(path_type=Path), help="Folder of the artefact; default: the bundled one."
+)
+@click.option(
+    "--lead",
+    type=click.Choice([lead.name for lead in LEADS]),
+    help=f"Only this lead; default: all, in a file {SCHEDULE.name}.",
+)
+@click.option(
+    "--schedule/--no-schedule",
+    "schedule",
+    default=None,
+    help="Only with, or without, the published schedule; default: both, in a file without.",
+)
+@click.option("--replace", is_flag=True, help="Overwrite copies that are already there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+def export(
+    form: str, out: Path, folder: Path | None, lead: str | None, schedule: bool | None, replace: bool, as_json: bool
+) -> None:
+    """Write a copy of the scorecards for other runtimes, proved equal to the model.
+
+    A copy takes features and gives probabilities and quantiles; how to come by the features is in docs/05-artefact.md.
+    Before it is kept, each copy answers random rows, missing values among them, and is refused where an answer differs
+    from the model's. Needs the extra 'train'.
+    """
+    import json
+    from dataclasses import asdict
+
+    from atraso.artefact.export import ENDING, export_onnx
+    from atraso.artefact.scorer import load_scorer
+    from atraso.cli.show import bar, say
+
+    scorer = load_scorer(folder)
+    if out.suffix == ENDING:
+        lead, schedule = lead or SCHEDULE.name, bool(schedule)
+    cards = _chosen(scorer, lead, schedule)
+    with bar("proving copies") as progress:
+        copies = export_onnx(scorer, cards, out, replace=replace, progress=progress)
+    version = scorer.manifest.version
+    if len(copies) < len(scorer.scorecards):
+        say(
+            f"note: {len(copies)} of the {len(scorer.scorecards)} scorecards of {version}; "
+            "for all of them give a folder and neither --lead nor --schedule"
+        )
+    if as_json:
+        told = {"model": version, "checksum": scorer.manifest.checksum, "format": form, "out": str(out)}
+        click.echo(json.dumps({**told, "copies": [asdict(copy) for copy in copies]}))
+        return
+    for copy in copies:
+        known = "with" if copy.schedule else "without"
+        click.echo(f"{copy.file}: lead {copy.lead}, {known} the published schedule, {copy.features} features")
+    worst = {name: max(copy.largest_difference[name] for copy in copies) for name in copies[0].largest_difference}
+    click.echo(
+        f"model {version} in {out}; largest difference from it in {copies[0].rows:,} random rows a file: "
+        f"{worst['exceeds']:.0e} in probability, {worst['log_odds']:.0e} in log-odds, {worst['minutes']:.0e} minutes"
+    )
+
+
+def _chosen(scorer: Scorer, lead: str | None, schedule: bool | None) -> list[Scorecard]:
+    from atraso.core.errors import SettingsError
+
+    cards = [
+        card for card in scorer.scorecards.values() if lead in (None, card.lead) and schedule in (None, card.schedule)
+    ]
+    if not cards:
+        raise SettingsError(f"the model {scorer.manifest.version} has no such scorecard: choose another --lead")
+    return cards

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +19,23 @@ from atraso.core.errors import SettingsError
 if TYPE_CHECKING:
     from atraso.sources.reading import Reading
 
-# Score -> heading and form; a terminal of 80 columns has room for these.
+# Score -> heading and form; a terminal of 80 columns has room for these beside "schedule, no schedule".
 SCORE_COLUMNS = {
-    "n": ("flights", ",.0f"),
     "auc": ("AUC", ".3f"),
-    "average_precision": ("AP", ".3f"),
     "brier_score": ("Brier", ".4f"),
     "brier_skill": ("skill", ".1%"),
     "log_loss": ("log loss", ".4f"),
     "ece": ("ECE", ".4f"),
+    "crps_skill": ("CRPS", ".1%"),
+    "coverage_80": ("band", ".1%"),
+}
+RANDOM_SPLIT_COLUMNS = {
+    "auc": ("AUC", ".3f"),
+    "brier_skill": ("skill", ".1%"),
+    "f1": ("F1", ".3f"),
+    "precision": ("precision", ".3f"),
+    "recall": ("recall", ".3f"),
+    "threshold": ("called from", ".3f"),
 }
 
 
@@ -35,16 +44,17 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr)  # noqa: T201 - the command line's own voice
 
 
-def read_shown(source: str, data: str | None, rejects: Path | None = None) -> Reading:
+def read_shown(source: str, data: str | None, rejects: Path | None = None, origins: Collection[str] = ()) -> Reading:
     """Read a source with a progress bar; rows that were rejected go to a report, which is named with their count.
 
-    The report is *rejects*, or the data's own name with .rejects.csv in the current folder.
+    With *origins* (ICAO) only their departures are kept. The report is *rejects*, or the data's own name with
+    .rejects.csv in the current folder.
     """
     from atraso.sources.reading import write_rejects
     from atraso.sources.registry import read
 
     with bar("reading departures") as progress:
-        reading = read(source, data, progress)
+        reading = read(source, data, progress).of_origins(origins)
     say(reading.summary())
     if reading.rejects:
         name = Path(data).name.split(".")[0] if data and data != "-" else source
@@ -78,7 +88,49 @@ def bar(what: str) -> Iterator[Callable[..., None]]:
 
 
 def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Table:
-    """Return scores by lead as a table to print."""
+    """Return scores by lead as a table to print; a score that cannot be told is a dash."""
+    table = _table(title, (heading for heading, _ in SCORE_COLUMNS.values()))
+    for lead, values in scores.items():
+        table.add_row(lead, *(_shown(values.get(name), form) for name, (_, form) in SCORE_COLUMNS.items()))
+    judged = sorted({(values["n"], values["base_rate"]) for values in scores.values()})
+    table.caption = (
+        f"late: {', '.join(f'{rate:.1%} of {n:,.0f} flights' for n, rate in judged)}; "
+        "CRPS: skill of the distribution; band: delays in its 10 to 90 %"
+    )
+    return table
+
+
+def difference_lines(paired: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return a line per pair of leads: how much better the first is, with the intervals of the paired comparison.
+
+    None where there is no pair; else the first line says what the others are.
+    """
+
+    def told(values: Mapping[str, float], name: str, form: str) -> str:
+        value, low, high = (_shown(values[key], form) for key in (name, f"{name}_low", f"{name}_high"))
+        return f"{value} \\[{low} {high}]"
+
+    lines = [
+        f" {pair}: AUC {told(values, 'auc', '+.4f')}, skill {told(values, 'brier_skill', '+.2%')}"
+        for pair, values in paired.items()
+    ]
+    return ["better than the lead before, both asked on the same days (95 % by days):", *lines] if lines else []
+
+
+def random_split_table(
+    drawn: Mapping[str, Mapping[str, float]], rolling: Mapping[str, Mapping[str, float]], warning: str
+) -> Table:
+    """Return the scores of a random split as a table to print, beside the AUC of the *rolling* months."""
+    headings = [heading for heading, _ in RANDOM_SPLIT_COLUMNS.values()]
+    table = _table("random split 67/33 of the rows, as a control", [*headings, "AUC rolling"])
+    for lead, values in drawn.items():
+        cells = [_shown(values[name], form) for name, (_, form) in RANDOM_SPLIT_COLUMNS.items()]
+        table.add_row(lead, *cells, _shown(rolling[lead]["auc"], ".3f"))
+    table.caption = f"WARNING: {warning}"
+    return table
+
+
+def _table(title: str, headings: Iterable[str]) -> Table:
     table = Table(
         title=title,
         title_justify="left",
@@ -88,10 +140,10 @@ def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Table
         padding=(0, 1, 0, 0),
     )
     table.add_column("lead", no_wrap=True)
-    for heading, _ in SCORE_COLUMNS.values():
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    for lead, values in scores.items():
-        table.add_row(lead, *(format(values[name], form) for name, (_, form) in SCORE_COLUMNS.items()))
-    rates = {values["base_rate"] for values in scores.values()}
-    table.caption = f"late: {', '.join(f'{rate:.1%}' for rate in sorted(rates))} of the flights scored"
     return table
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None or isnan(value) else format(value, form)

@@ -1,0 +1,255 @@
+"""The model card: what a model is, how good it was shown to be, and where it fails; Markdown from records alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from atraso.artefact.manifest import Manifest
+from atraso.core.errors import SourceError
+
+Record = Mapping[str, Any]
+DIAGRAM = "model-card-reliability.svg"
+
+
+def read_record(path: Path, *needed: str) -> Record:
+    """Return the JSON object at *path*; raises SourceError where it is not one, or lacks a key that is *needed*."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path} cannot be read as a record: {error}") from error
+    absent = [key for key in needed if not isinstance(record, dict) or key not in record]
+    if absent:
+        raise SourceError(f"{path} is not the record that is asked for: it has no {absent[0]!r}")
+    return dict(record)
+
+
+def model_card(manifest: Manifest, rolling: Record, comparison: Record | None = None) -> str:
+    """Return the card of the model of *manifest* as Markdown.
+
+    *rolling* is what `atraso evaluate --rolling --json` printed for the recipe the model was trained with,
+    *comparison* the record of `atraso train --compare --out`.
+    """
+    parts = [
+        _head(manifest),
+        _rolling(rolling),
+        _by(rolling, "months", "month"),
+        _by(rolling, "airlines", "airline"),
+        _reliability(rolling),
+        _time_split(manifest),
+        _comparison(comparison),
+        _limits(manifest),
+        _mistakes(rolling),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _head(m: Manifest) -> str:
+    airports = ", ".join(f"{a.name} ({a.icao})" for a in m.airports)
+    return f"""# Model card: {m.airport}
+
+Rendered by `atraso model card` from the manifest of the artefact and the records named below; do not edit.
+
+| | |
+| --- | --- |
+| version | `{m.version}` |
+| checksum | `{m.checksum}` |
+| answers | how likely a departure from {airports} leaves more than 15 minutes late, how late, and why |
+| form | a scorecard per lead ({", ".join(m.leads)}), with and without the published schedule |
+| thresholds | {", ".join(str(t) for t in m.thresholds_minutes)} minutes |
+| learnt from | {m.n_departures:,} departures, {m.trained_from} to {m.trained_to}; {m.base_rate:.1%} late |
+| training data | SHA-256 `{m.training_data}` |
+| airlines, destinations | {len(m.airlines)}, {len(m.destinations)} |
+| called delayed from | {m.decision_threshold:.3f}: {m.decision_reason} |
+| libraries | {", ".join(f"{name} {version}" for name, version in m.libraries.items())} |
+"""
+
+
+def _rolling(record: Record) -> str:
+    rows = [
+        (
+            name,
+            _with_interval(s, "auc", ".3f"),
+            _with_interval(s, "brier_skill", ".1%"),
+            f"{s['ece']:.3f}",
+            f"{s['ece_mean_monthly']:.3f}",
+            _with_interval(s, "crps_skill", ".1%"),
+            f"{s['coverage_80']:.1%}",
+        )
+        for name, s in record["leads"].items()
+    ]
+    n = next(iter(record["leads"].values()))["n"]
+    text = f"""## Months not seen
+
+Months {record["rolling"]}, each predicted by a model trained, exactly as shipped, on the months before it;
+{n:,} flights. Skill is against always saying the late rate of the months before; brackets are 95 % intervals from
+resampling whole days; CRPS skill is that of the whole distribution; the last column is the share of delays inside the
+predicted 10 to 90 %. Command: `atraso evaluate --rolling {record["rolling"]} --json`.
+
+""" + _table(("lead", "AUC", "Brier skill", "ECE", "ECE, mean of months", "CRPS skill", "80 % band"), rows)
+    paired = [
+        f"- {pair}: AUC {_with_interval(d, 'auc', '+.4f')}, Brier skill {_with_interval(d, 'brier_skill', '+.2%')}"
+        for pair, d in record["paired"].items()
+    ]
+    return text + "\nEach lead beside the one before, same flights, same days drawn:\n\n" + "\n".join(paired) + "\n"
+
+
+def _by(record: Record, part: str, heading: str) -> str:
+    chosen = [name for name in ("schedule", "12h", "1h") if name in record["leads"]]
+    rows = []
+    for key, first in record["leads"][chosen[0]][part].items():
+        cells = [key, f"{first['n']:,}", f"{first['base_rate']:.1%}"]
+        for name in chosen:
+            s = record["leads"][name][part][key]
+            cells += [_with_interval(s, "auc", ".3f"), f"{s['brier_skill']:.1%}", f"{s['ece']:.3f}"]
+        rows.append(tuple(cells))
+    columns = [heading, "flights", "late"]
+    for name in chosen:
+        columns += [f"AUC, {name}", "skill", "ECE"]
+    return f"## By {heading}\n\n" + _table(columns, rows)
+
+
+def _reliability(record: Record) -> str:
+    rows = [
+        (name, *(f"{b['said']:.3f} / {b['late']:.3f}" for b in s["reliability"])) for name, s in record["leads"].items()
+    ]
+    n_bins = len(rows[0]) - 1
+    return (
+        f"## Reliability\n\n![Said and came, by lead]({DIAGRAM})\n\nTenths of the flights from the least to the most "
+        "likely to be late; said / came:\n\n" + _table(("lead", *(str(i + 1) for i in range(n_bins))), rows)
+    )
+
+
+def _time_split(m: Manifest) -> str:
+    rows = [
+        (
+            name,
+            f"{s['auc']:.3f}",
+            f"{s['brier_skill']:.1%}",
+            f"{s['ece']:.3f}",
+            f"{s['crps_skill']:.1%}",
+            f"{s['coverage_80']:.1%}",
+        )
+        for name, s in m.scores.items()
+    ]
+    return f"## Time split\n\n{m.scores_note}.\n\n" + _table(
+        ("lead", "AUC", "Brier skill", "ECE", "CRPS skill", "80 % band"), rows
+    )
+
+
+def _comparison(record: Record | None) -> str:
+    if record is None:
+        return ""
+    about = {c["name"]: c["about"] for c in record["candidates"]}
+    text = (
+        "## Candidates\n\nLog loss on months "
+        f"{', '.join(str(m) for m in record['months']['judged'])}, the months that choices are made on; lower is "
+        "better. The simplest within one standard error of the best is chosen. "
+        f"Command: `{record['command']}`; {record['wall_s'] / 60:.0f} minutes on "
+        f"{record['machine']['cores']} cores.\n\n"
+    )
+    leads = list(record["leads"])
+    scored = {lead: {s["name"]: s for s in choice["candidates"]} for lead, choice in record["leads"].items()}
+    rows = []
+    for name in about:
+        cells = [name]
+        for lead in leads:
+            s = scored[lead].get(name)
+            mark = " **chosen**" if record["leads"][lead]["chosen"] == name else ""
+            cells.append(f"{s['log_loss']['value']:.4f} ({s['auc']:.3f}){mark}" if s else "-")
+        rows.append(tuple(cells))
+    text += _table(("log loss (AUC)", *leads), rows)
+    words = [f"- {line}" for choice in record["leads"].values() for line in choice["in_words"]]
+    return text + "\n" + "\n".join(words) + "\n"
+
+
+def _limits(m: Manifest) -> str:
+    longest = max(int(minute) for minute in m.delay_counts)
+    shortest = min(int(minute) for minute in m.delay_counts)
+    return f"""## Where it fails
+
+- Delays were learnt between {shortest} and {longest} minutes: where a publisher trimmed longer ones, the tail beyond
+  is unknown, and the 95 % quantile with it.
+- Cancelled flights are not predicted, and where the data hold only flown flights the published schedule is that of
+  flown flights: a small look-ahead that cannot be removed.
+- Departures only: the aircraft's arrival, its rotation and the crew are not in the data. That is where the next real
+  gain lies.
+- A single year ({m.trained_from} to {m.trained_to}) holds each season once: no season can be learnt from it, and a
+  month rougher than those before it is predicted too calm until the state shows it (see the table by month).
+- Weather is seen only through the delays it has already caused.
+- A flight number, airline or destination never seen is judged by what its other keys say.
+"""
+
+
+def _mistakes(record: Record) -> str:
+    drawn = record["random_split"]
+    rows = []
+    for name, s in record["leads"].items():
+        made = s["mistakes"]
+        random = drawn["leads"][name]
+        rows.append(
+            (
+                name,
+                f"{random['auc']:.3f} instead of {s['auc']:.3f}",
+                f"{random['brier_skill']:.1%} instead of {s['brier_skill']:.1%}",
+                f"{random['f1']:.2f}",
+                f"{made['balanced_brier_skill']:.0%}, ECE {made['balanced_ece']:.2f}",
+                f"±{(made['by_flights_auc_high'] - made['by_flights_auc_low']) / 2:.3f} instead of "
+                f"±{(s['auc_high'] - s['auc_low']) / 2:.3f}",
+            )
+        )
+    always = next(iter(record["leads"].values()))["mistakes"]["always_late_f1"]
+    return (
+        "## What the usual mistakes would claim\n\n"
+        f"A random split instead of months to come ({drawn['warning']}); a class-weighted score called a probability; "
+        "resampling flights instead of days. F1 is that of the random split; calling every flight of the months above "
+        f"late has {always:.2f}, so F1 compares nothing across splits.\n\n"
+        + _table(("lead", "AUC", "Brier skill", "F1", "skill when balanced", "interval of AUC"), rows)
+    )
+
+
+def reliability_svg(record: Record) -> str:
+    """Return the reliability diagram of *record*, a line per lead: said across, came upwards, both 0 to 60 %."""
+    colours = ("#8a8a8a", "#b07aa1", "#4e79a7", "#59a14f", "#f28e2b", "#e15759")
+    side, left, top, most = 400, 60, 20, 0.6
+
+    def place(said: float, came: float) -> str:
+        return f"{left + min(said, most) / most * side:.1f},{top + side - min(came, most) / most * side:.1f}"
+
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + side + 130} {top + side + 60}" '
+        'font-family="sans-serif" font-size="13" role="img" aria-label="Reliability by lead">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<rect x="{left}" y="{top}" width="{side}" height="{side}" fill="none" stroke="#444"/>',
+        f'<polyline points="{place(0, 0)} {place(most, most)}" stroke="#bbb" stroke-dasharray="5 5" fill="none"/>',
+    ]
+    for tick in range(0, 61, 10):
+        x, y = place(tick / 100, tick / 100).split(",")
+        lines.append(f'<text x="{x}" y="{top + side + 18}" text-anchor="middle">{tick} %</text>')
+        lines.append(f'<text x="{left - 8}" y="{float(y) + 4:.1f}" text-anchor="end">{tick} %</text>')
+    lines.append(f'<text x="{left + side / 2}" y="{top + side + 42}" text-anchor="middle">said</text>')
+    lines.append(f'<text x="14" y="{top + side / 2}" transform="rotate(-90 14 {top + side / 2})">came</text>')
+    for i, (name, scores) in enumerate(record["leads"].items()):
+        colour = colours[i % len(colours)]
+        points = " ".join(place(b["said"], b["late"]) for b in scores["reliability"])
+        lines.append(f'<polyline points="{points}" stroke="{colour}" stroke-width="2" fill="none"/>')
+        row = top + 14 + 20 * i
+        lines.append(f'<rect x="{left + side + 14}" y="{row - 8}" width="22" height="4" fill="{colour}"/>')
+        lines.append(f'<text x="{left + side + 44}" y="{row}">{name}</text>')
+    return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def _with_interval(scores: Record, name: str, form: str) -> str:
+    value, low, high = (scores.get(key) for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None:
+        return "-"
+    bounds = f" [{low:{form}} {high:{form}}]" if low is not None and high is not None else ""
+    return f"{value:{form}}{bounds}"
+
+
+def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    headings = tuple(headings)
+    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
