@@ -24,12 +24,19 @@ def measure(scorer: Scorer) -> dict[str, float]:
         for question in asked:
             scorer.resolve(**question)
 
+    sums = scorer.key_sums
+
+    def score() -> None:
+        for flight, _ in resolved:
+            sums.log_odds(flight)
+
     def predict() -> None:
         for flight, warnings in resolved:
             scorer.predict(flight, warnings=warnings)
 
     return {
         "resolve_us": _best_s(resolve) / len(asked) * 1e6,
+        "score_us": _best_s(score) / len(asked) * 1e6,
         "predict_us": _best_s(predict) / len(asked) * 1e6,
         "predict_many_10000_s": _best_s(lambda: scorer.predict_many(batch)),
     }

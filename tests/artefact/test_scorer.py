@@ -1,7 +1,7 @@
 """The model in use: what people write is understood, and every way of asking gives the same answer."""
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from zoneinfo import ZoneInfo
 
@@ -39,6 +39,36 @@ def test_the_answer_is_a_probability_that_falls_as_minutes_rise(scorer: Scorer) 
     assert list(answer.exceeds) == sorted(answer.exceeds, reverse=True)
     assert list(answer.minutes) == sorted(answer.minutes)
     assert (answer.basis, answer.lead) == ("schedule", "schedule")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["LAN", "SKU", "JAT", "AAL", "ZZZ"]),
+    st.sampled_from(["600", "111", "9", "7777"]),
+    st.sampled_from(["SPJC", "SCFA", "KMIA", "ZZZZ"]),
+    st.integers(0, 2 * 365 * 24 * 60 - 1),
+)
+def test_what_is_added_up_beforehand_is_the_sum_of_the_keys(
+    scorer: Scorer, airline: str, number: str, destination: str, minute: int
+) -> None:
+    """Known or not, met before or not, a flight has the sum of its keys' numbers but for the order of adding."""
+    moment = f"{datetime(2017, 1, 1, tzinfo=UTC) + timedelta(minutes=minute):%Y-%m-%dT%H:%M}"
+    flight, _ = scorer.resolve(airline, number, destination, moment)
+    plain = [math.fsum(column) for column in zip(*scorer.key_sums.vectors(flight), strict=True)]
+
+    assert scorer.key_sums.log_odds(flight) == pytest.approx(plain, abs=1e-12)
+    assert scorer.key_sums.log_odds(flight) == pytest.approx(plain, abs=1e-12)  # now it has been met
+
+
+def test_flights_made_up_by_an_asker_do_not_fill_the_memory(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many flight numbers are asked for, only so many sums are remembered, and the answers stay the same."""
+    monkeypatch.setattr("atraso.artefact.key_sums.MAX_SUMS_REMEMBERED", 50)
+    fresh = load_scorer()
+    for number in range(500):
+        flight, _ = fresh.resolve("LAN", str(number), "SPJC", MORNING)
+        assert fresh.key_sums.log_odds(flight) == scorer.key_sums.log_odds(flight)
+
+    assert fresh.key_sums.remembered <= 4 * 50
 
 
 def test_the_reasons_add_up_to_the_answer_less_the_base_rate(scorer: Scorer) -> None:

@@ -1,4 +1,4 @@
-"""A scorecard added up beforehand, so that answering a flight is a dozen look-ups and a sum."""
+"""A scorecard added up beforehand, so that answering a flight is six look-ups and a sum."""
 
 from __future__ import annotations
 
@@ -20,6 +20,20 @@ Numbers = tuple[float, ...]
 MINUTES_A_WEEK = 7 * MINUTES_A_DAY
 MAX_DAYS_REMEMBERED = 4096
 
+# Kinds of key that stand on the same few facts are added up together when these are first met: four look-ups take the
+# place of a dozen. A kind belongs to the first of these sets that has all its parts.
+_FACTS = (
+    frozenset({"airline", "destination", "region", "reach"}),
+    frozenset({"airline", "weekday", "hour", "hours3"}),
+    frozenset({"airline", "number", "weekday"}),
+    frozenset({"airline", "destination", "region", "reach", "weekday", "hour", "hours3"}),
+)
+MAX_SUMS_REMEMBERED = (
+    16_384  # per set: a year's flights fit in, and those that an asker makes up cannot fill the memory
+)
+
+_Table = tuple[tuple[int, ...], dict[str, Numbers], dict[str, Numbers]]
+
 
 class KeySums:
     """The scorecard that needs neither state nor schedule: one vector of log-odds per key, minute of the week and day.
@@ -40,28 +54,55 @@ class KeySums:
         self._days: dict[int, Numbers] = {}
         kinds = [kind for kind in rates.tables if kind in steps]
         self._groups = [FROZEN_RATES[kind] for kind in kinds]
-        self._tables: list[tuple[tuple[int, ...], dict[str, Numbers], dict[str, Numbers]]] = []
+        self._tables: list[_Table] = []
+        self._tables_of: list[list[_Table]] = [[] for _ in _FACTS]
         for kind in kinds:
             known, features = rates.per_key(kind)
             of_key = dict(zip(known.tolist(), self._sums(steps[kind], features), strict=True))
             # what a key never seen adds is what is usual at its airport
             of_unseen = {origin: self._sums(steps[kind], rates.of_unseen(kind, origin))[0] for origin in rates.totals}
             self._tables.append((tuple(PARTS.index(part) for part in KINDS[kind]), of_key, of_unseen))
+            self._tables_of[next(i for i, facts in enumerate(_FACTS) if facts.issuperset(KINDS[kind]))].append(
+                self._tables[-1]
+            )
+        self._starts = [_added([self._bias, slot]) for slot in self._slots]
+        self._met: list[dict[tuple[object, ...], Numbers]] = [{} for _ in _FACTS]
+
+    def log_odds(self, flight: Flight) -> list[float]:
+        """Return the log-odds of one flight, per threshold: the sum of its `vectors` but for the order of adding."""
+        local = flight.scheduled_local_minutes
+        minute = (local + EPOCH_WEEKDAY * MINUTES_A_DAY) % MINUTES_A_WEEK
+        hour, day = minute // 60, local // MINUTES_A_DAY
+        origin, airline, destination = flight.origin, flight.airline, flight.destination
+        routes, hours, numbers, route_hours = self._met
+        route_facts = (origin, airline, destination)
+        hour_facts = (origin, airline, hour)
+        number_facts = (origin, airline, flight.flight_number, minute // MINUTES_A_DAY)
+        route_hour_facts = (origin, airline, destination, hour)
+        vectors = (
+            self._starts[minute],
+            self._days.get(day) or self._day(day),
+            routes.get(route_facts) or self._meet(0, route_facts, flight),
+            hours.get(hour_facts) or self._meet(1, hour_facts, flight),
+            numbers.get(number_facts) or self._meet(2, number_facts, flight),
+            route_hours.get(route_hour_facts) or self._meet(3, route_hour_facts, flight),
+        )
+        return list(map(sum, zip(*vectors, strict=True)))
+
+    @property
+    def remembered(self) -> int:
+        """How many sums of keys are kept from flights that were met."""
+        return sum(map(len, self._met))
 
     def vectors(self, flight: Flight) -> list[Numbers]:
         """Return what the bias, the minute of the week, the day and each kind of key add, per threshold."""
         local = flight.scheduled_local_minutes
-        parts = parts_of(flight)
-        origin = flight.origin
-        vectors = [
+        return [
             self._bias,
             self._slots[(local + EPOCH_WEEKDAY * MINUTES_A_DAY) % MINUTES_A_WEEK],
             self._day(local // MINUTES_A_DAY),
+            *self._looked_up(self._tables, flight),
         ]
-        for places, of_key, of_unseen in self._tables:
-            found = of_key.get("|".join([origin, *[parts[i] for i in places]]))
-            vectors.append(of_unseen[origin] if found is None else found)
-        return vectors
 
     def group_sums(self, vectors: list[Numbers]) -> dict[str, float]:
         """Return per group of reasons its sum at the anchor threshold, from the *vectors* of one flight."""
@@ -69,6 +110,23 @@ class KeySums:
         for group, vector in zip(self._groups, vectors[3:], strict=True):
             sums[group] = sums.get(group, 0.0) + vector[ANCHOR]
         return sums
+
+    def _meet(self, which: int, facts: tuple[object, ...], flight: Flight) -> Numbers:
+        remembered = self._met[which]
+        if len(remembered) >= MAX_SUMS_REMEMBERED:
+            remembered.clear()
+        nothing = (0.0,) * len(self._bias)
+        remembered[facts] = found = _added([nothing, *self._looked_up(self._tables_of[which], flight)])
+        return found
+
+    def _looked_up(self, tables: list[_Table], flight: Flight) -> list[Numbers]:
+        parts = parts_of(flight)
+        origin = flight.origin
+        vectors = []
+        for places, of_key, of_unseen in tables:
+            found = of_key.get("|".join([origin, *[parts[i] for i in places]]))
+            vectors.append(of_unseen[origin] if found is None else found)
+        return vectors
 
     def _day(self, day: int) -> Numbers:
         found = self._days.get(day)
@@ -85,3 +143,7 @@ class KeySums:
         for step in steps:
             total += step.at(features[step.feature])
         return [tuple(row) for row in total.tolist()]
+
+
+def _added(vectors: list[Numbers]) -> Numbers:
+    return tuple(map(sum, zip(*vectors, strict=True)))

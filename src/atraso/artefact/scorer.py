@@ -106,7 +106,7 @@ class Scorer:
         self._airlines = _airline_names(manifest, tables.rates.get("airline_route", {}))
         self._codes = {a.icao: (a.icao, a.iata) for a in manifest.airlines}
         self._card = self.scorecard(SCHEDULE.name, schedule=False)
-        self._sums = KeySums(self._card, self.rates, self.days_off)
+        self.key_sums = KeySums(self._card, self.rates, self.days_off)
         self._check_golden()
 
     def scorecard(self, lead: str, *, schedule: bool) -> Scorecard:
@@ -169,8 +169,7 @@ class Scorer:
 
     def predict(self, flight: Flight, *, explain: bool = False, warnings: tuple[str, ...] = ()) -> Prediction:
         """Answer one flight; with *explain* the reasons come along."""
-        vectors = self._sums.vectors(flight)
-        log_odds = never_crossing(list(map(sum, zip(*vectors, strict=True))), ANCHOR)
+        log_odds = never_crossing(self.key_sums.log_odds(flight), ANCHOR)
         probability = sigmoid(log_odds[ANCHOR])
         e = [sigmoid(log_odds[k]) for k in _EXCEEDS_AT]
         m = quantiles_minutes(log_odds, THRESHOLDS_MINUTES, *self.delay_range)
@@ -183,7 +182,7 @@ class Scorer:
             SCHEDULE.name,
             (e[0], e[1], e[2], e[3]),
             (m[0], m[1], m[2]),
-            self._reasons(self._sums.group_sums(vectors), flight) if explain else (),
+            self._reasons(self.key_sums.group_sums(self.key_sums.vectors(flight)), flight) if explain else (),
             warnings,
         )
 
