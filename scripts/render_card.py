@@ -8,7 +8,7 @@ from atraso.artefact.bundle import BUNDLED, read_artefact
 from atraso.training import report
 
 PAGE = Path("docs/model-card.md")
-DIAGRAM = PAGE.with_name(report.DIAGRAM)
+DIAGRAM = report.diagram_of(PAGE)
 ROLLING, COMPARISON = Path("docs/records/rolling.json"), Path("docs/records/comparison.json")
 
 
@@ -16,7 +16,7 @@ def card() -> str:
     """Return the card; the comparison is told where its record is kept."""
     manifest, _ = read_artefact(BUNDLED)
     compared = report.read_record(COMPARISON, "leads", "candidates", "months") if COMPARISON.is_file() else None
-    return report.model_card(manifest, _rolling(), compared)
+    return report.model_card(manifest, _rolling(), compared, DIAGRAM.name)
 
 
 def diagram() -> str:
@@ -25,4 +25,4 @@ def diagram() -> str:
 
 
 def _rolling() -> report.Record:
-    return report.read_record(ROLLING, "leads", "paired", "random_split")
+    return report.read_rolling(ROLLING)

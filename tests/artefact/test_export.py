@@ -237,7 +237,7 @@ def test_a_stop_in_the_middle_leaves_what_was_there(scorer: Scorer, copies: Path
     """Ctrl-C between two copies: the old folder is whole, and nothing half-written lies beside it."""
     folder = tmp_path / "copies"
     folder.mkdir()
-    (folder / "old.onnx").write_bytes(b"old")
+    (folder / "1h.onnx").write_bytes(b"old")
 
     def stop(done: int, _: int) -> None:
         if done == 1:
@@ -245,19 +245,20 @@ def test_a_stop_in_the_middle_leaves_what_was_there(scorer: Scorer, copies: Path
 
     with pytest.raises(KeyboardInterrupt):
         export_onnx(scorer, list(scorer.scorecards.values()), folder, replace=True, progress=stop)
-    assert [p.relative_to(tmp_path).as_posix() for p in sorted(tmp_path.rglob("*"))] == ["copies", "copies/old.onnx"]
+    assert [p.relative_to(tmp_path).as_posix() for p in sorted(tmp_path.rglob("*"))] == ["copies", "copies/1h.onnx"]
 
 
 @pytest.mark.parametrize(
     ("there", "out", "says"),
     [
-        ("copies/notes.txt", "copies", "holds notes.txt, which is no ONNX copy"),
+        ("copies/notes.txt", "copies", "holds notes.txt, which is no copy of a scorecard"),
+        ("copies/mine.onnx", "copies", "holds mine.onnx, which is no copy of a scorecard"),
         ("copies", "copies", "is a file: give a folder"),
         ("copy.onnx/x", "copy.onnx", "is a folder: give a file ending in .onnx"),
         ("copy.onnx", "copy.onnx", "exists already"),
         ("model/manifest.json", "model/copy.onnx", "would lie inside an artefact"),
         ("model/manifest.json", "model/copies", "would lie inside an artefact"),
-        ("model/manifest.json", "model", "holds manifest.json, which is no ONNX copy"),
+        ("model/manifest.json", "model", "holds manifest.json, which is no copy of a scorecard"),
         ("taken", "taken/copy.onnx", "cannot be made"),
     ],
 )

@@ -38,6 +38,20 @@ def test_rejected_rows_are_reported_with_row_and_reason(tmp_path: Path, monkeypa
     assert json.loads(done.stdout)["n"] == 2
 
 
+@pytest.mark.parametrize("named", ["--data", "--history"])
+def test_the_report_of_rejects_never_takes_the_place_of_what_is_read(tmp_path: Path, named: str) -> None:
+    """The file that is read cannot be named as the report; it stays as it was."""
+    path = flights(tmp_path, row(), row(Vlo_I=""))
+    before = path.read_bytes()
+    other = tmp_path / "other.csv"
+    other.write_bytes(before)
+    files = {"--data": other, "--history": other} | {named: path}
+
+    with pytest.raises(SettingsError, match="choose another"):
+        asked(*(word for pair in files.items() for word in pair), "--rejects", path)
+    assert path.read_bytes() == before
+
+
 def test_a_score_that_cannot_be_told_is_null(tmp_path: Path) -> None:
     """One departure has no AUC: the answer is JSON all the same."""
     told = json.loads(asked("--data", flights(tmp_path, row()), "--lead", "schedule", "--json").stdout)

@@ -1,4 +1,4 @@
-"""`atraso model export` as a command: what it says, what it leaves, how it ends."""
+"""`atraso model export` and `model card` as commands: what they say, what they leave, how they end."""
 
 import json
 import sys
@@ -10,7 +10,9 @@ import pytest
 
 from atraso.artefact.bundle import BUNDLED, read_artefact
 from atraso.cli import main
-from atraso.core.errors import ArtefactError, MissingExtraError
+from atraso.core.errors import ArtefactError, MissingExtraError, SettingsError
+
+RECORD = Path(__file__).parents[2] / "docs" / "records" / "rolling.json"
 
 
 def run(*arguments: object) -> click.testing.Result:
@@ -93,3 +95,36 @@ def test_copies_that_are_there_end_with_exit_code_2(
     assert copy.read_bytes() == b"before"
     run("--out", copy, "--replace")
     assert metadata(copy)["lead"] == "schedule"
+
+
+def card(*arguments: object) -> click.testing.Result:
+    """Run `atraso model card` with the record kept in the repository."""
+    done = click.testing.CliRunner().invoke(
+        main.cli,
+        ["model", "card", "--rolling", str(RECORD), *map(str, arguments)],
+        standalone_mode=False,
+    )
+    if done.exception is not None:
+        raise done.exception
+    return done
+
+
+def test_a_card_and_its_diagram_are_written_side_by_side_and_not_over_others(tmp_path: Path) -> None:
+    """Both carry the card's name; what is there already is replaced only when that is said."""
+    card("--out", tmp_path / "mine.md")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine-reliability.svg", "mine.md"]
+    assert "(mine-reliability.svg)" in (tmp_path / "mine.md").read_text()
+
+    (tmp_path / "mine.md").write_text("my own words")
+    with pytest.raises(SettingsError, match="exists already"):
+        card("--out", tmp_path / "mine.md")
+    assert (tmp_path / "mine.md").read_text() == "my own words"
+    card("--out", tmp_path / "mine.md", "--replace")
+    assert "# Model card" in (tmp_path / "mine.md").read_text()
+
+
+@pytest.mark.parametrize(("out", "says"), [("absent/card.md", "there is no folder"), ("-", "needs a file")])
+def test_a_card_that_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path, out: str, says: str) -> None:
+    """A folder that is not there and standard output are told before anything is made."""
+    with pytest.raises(SettingsError, match=says):
+        card("--out", out if out == "-" else tmp_path / out)

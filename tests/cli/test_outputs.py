@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 import sys
+from pathlib import Path
 
 import polars
 import pytest
@@ -121,3 +123,14 @@ def test_a_pipe_is_written_and_not_replaced(tmp_path):
         stream.write(b"gone")
     assert link.is_symlink()
     assert link.is_char_device()
+
+
+def test_a_full_standard_output_is_told_in_a_sentence():
+    """Where standard output takes no more, the program ends with a sentence and without a traceback."""
+    program = "from atraso.cli.outputs import written_whole\nwith written_whole('-') as out: out.write(b'x')"
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False)
+
+    assert run.returncode == 1
+    assert run.stderr.strip().endswith(b"standard output cannot be written: No space left on device")
+    assert b"Exception ignored" not in run.stderr

@@ -63,6 +63,18 @@ def test_the_three_are_gathered_byte_for_byte_under_their_paths(clone: Path) -> 
     assert not made.is_published_from("notebooks/my-model-2/x")
 
 
+def test_the_pictures_of_the_card_come_along(clone: Path) -> None:
+    """A picture beside the card is published with it; one that is missing is told, with what to do."""
+    card = clone / "docs/model-card.md"
+    card.write_text(card.read_text() + "\n![how reliable](drawn.svg) and ![elsewhere](https://example.org/x.svg)\n")
+    assert "there is no picture of the card" in refusal(clone)
+
+    (clone / "docs/drawn.svg").write_text("<svg/>")
+    made = gathered(clone)
+    assert made.files["docs/drawn.svg"] == b"<svg/>"
+    assert made.is_published_from("docs/drawn.svg")
+
+
 def test_what_lies_outside_the_clone_gets_a_place_in_it(clone: Path) -> None:
     """Notebook to notebooks/, card to docs/, artefact to artefact/; none of them is a path of the clone."""
     root = clone / "elsewhere"

@@ -11,7 +11,7 @@ from atraso.artefact.bundle import BUNDLED, read_artefact
 from atraso.core.distribution import DistributionScores
 from atraso.core.errors import SourceError
 from atraso.training.breakdown import LEAST_FLIGHTS, breakdown
-from atraso.training.report import model_card, read_record, reliability_svg
+from atraso.training.report import model_card, read_record, read_rolling, reliability_svg
 from atraso.training.rolling import Rolled, scores_and_differences
 
 
@@ -33,14 +33,15 @@ def rolled(seed: int, n: int = 3000) -> Rolled:
 
 @pytest.fixture(scope="module")
 def record() -> dict[str, object]:
-    """Return what `atraso evaluate --rolling --json` would print of two leads."""
-    by_lead = {"12h": rolled(1), "1h": rolled(2)}
+    """Return what `atraso evaluate --rolling --json` would print of three leads."""
+    by_lead = {"schedule": rolled(3), "12h": rolled(1), "1h": rolled(2)}
     pooled, paired = scores_and_differences(by_lead)
     drawn = {name: {**pooled[name], "f1": 0.43} for name in by_lead}
     found = {
         "leads": {name: {**pooled[name], **breakdown(by_lead[name])} for name in by_lead},
         "paired": paired,
         "rolling": "5:6",
+        "schedule": True,
         "random_split": {"warning": "it flatters", "leads": drawn},
     }
     return dict(json.loads(json.dumps(found)))
@@ -70,7 +71,7 @@ def test_a_balanced_score_called_a_probability_loses_all_its_skill() -> None:
 def test_the_card_has_each_lead_month_and_airline_with_the_records_figures(record: dict[str, object]) -> None:
     """What the record holds stands in the card, to the digits shown, beside the model's version and checksum."""
     manifest, _ = read_artefact(BUNDLED)
-    text = model_card(manifest, record)
+    text = model_card(manifest, record, None, "picture.svg")
     leads = record["leads"]
     assert isinstance(leads, dict)
 
@@ -81,8 +82,9 @@ def test_the_card_has_each_lead_month_and_airline_with_the_records_figures(recor
         assert f"{scores['auc']:.3f} [{scores['auc_low']:.3f} {scores['auc_high']:.3f}]" in row
     for heading, keys in (("month", ("5", "6")), ("airline", ("LAN", "SKU"))):
         part = text.split(f"## By {heading}")[1].split("\n## ")[0]
-        assert [re.match(r"\| (\w+) \|", line).group(1) for line in part.splitlines()[4:] if line] == list(keys)  # type: ignore[union-attr]
+        assert re.findall(r"^\| (\w+) \|", part, re.MULTILINE) == [heading, *keys]
     assert "1h - 12h" in text
+    assert "(picture.svg)" in text
     assert "None" not in text
 
 
@@ -91,7 +93,7 @@ def test_the_diagram_draws_a_line_per_lead(record: dict[str, object]) -> None:
     drawn = reliability_svg(record)
 
     lines = re.findall(r'<polyline points="([^"]+)"', drawn)
-    assert [len(points.split()) for points in lines] == [2, 10, 10]
+    assert [len(points.split()) for points in lines] == [2, 10, 10, 10]
     assert ">12h</text>" in drawn
     assert ">1h</text>" in drawn
 
@@ -106,3 +108,14 @@ def test_a_file_that_is_no_record_is_refused_with_what_it_lacks(tmp_path: Path) 
         read_record(broken, "leads")
     with pytest.raises(SourceError, match="'paired'"):
         read_record(other, "leads", "paired")
+
+
+def test_a_record_without_the_leads_that_the_card_shows_is_refused(tmp_path: Path, record: dict[str, object]) -> None:
+    """The record of one lead, and one whose parts are of another kind, are not made into half a card."""
+    leads = record["leads"]
+    assert isinstance(leads, dict)
+    for spoilt in ({"leads": {"1h": leads["1h"]}}, {"random_split": "none"}, {"leads": []}):
+        path = tmp_path / "spoilt.json"
+        path.write_text(json.dumps(record | spoilt))
+        with pytest.raises(SourceError, match="of all leads"):
+            read_rolling(path)

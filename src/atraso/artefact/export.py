@@ -23,6 +23,7 @@ from atraso.artefact.bundle import MANIFEST
 from atraso.artefact.scorer import Scorer
 from atraso.core.errors import ArtefactError, MissingExtraError, SettingsError
 from atraso.core.features import FEATURE_BY_NAME
+from atraso.core.leads import LEADS
 from atraso.core.prediction import NEARLY_SURE, QUANTILES, logit, never_crossing_many, quantile_minutes_many
 from atraso.core.scorecard import ANCHOR, THRESHOLDS_MINUTES, Scorecard
 
@@ -58,7 +59,11 @@ class OnnxCopy:
 
 def file_name(card: Scorecard) -> str:
     """Return the name of a scorecard's copy in a folder of copies."""
-    return f"{card.lead}{'-published' if card.schedule else ''}{ENDING}"
+    return _file_name(card.lead, card.schedule)
+
+
+def _file_name(lead: str, schedule: bool) -> str:
+    return f"{lead}{'-published' if schedule else ''}{ENDING}"
 
 
 def export_onnx(
@@ -108,9 +113,10 @@ def check_out(out: Path, *, replace: bool) -> None:
         if out.exists() and not out.is_dir():
             raise SettingsError(f"{out} is a file: give a folder, or a file ending in {ENDING}")
         held = list(out.iterdir()) if out.exists() else []
-        foreign = [path.name for path in held if path.suffix != ENDING or not path.is_file()]
+        own = {_file_name(lead.name, schedule) for lead in LEADS for schedule in (True, False)}
+        foreign = [path.name for path in held if path.name not in own or not path.is_file()]
         if foreign:
-            raise SettingsError(f"{out} holds {min(foreign)}, which is no ONNX copy: choose another folder")
+            raise SettingsError(f"{out} holds {min(foreign)}, which is no copy of a scorecard: choose another folder")
         taken = bool(held)
     if taken and not replace:
         raise SettingsError(f"{out} exists already: choose another place, or say --replace")

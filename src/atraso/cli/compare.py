@@ -47,6 +47,8 @@ def compare_candidates(
 
     wanted = chosen(candidates)
     if out is not None:
+        if data is not None and data != "-" and Path(data).resolve() == out.resolve():
+            raise SettingsError(f"--out {out} names the file that is read; choose another")
         _check_record(out, replace=replace)
     origins = origins_of(origin)
     reading = read_shown(source, data, rejects, origins)

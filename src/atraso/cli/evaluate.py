@@ -69,6 +69,8 @@ def evaluate(
     from atraso.core.scores import leak_alarms
     from atraso.sources.airports import origins_of
 
+    if history is not None and rejects is not None and Path(history).resolve() == rejects.resolve():
+        raise SettingsError(f"--rejects {rejects} names the file that is read; choose another")
     origins = origins_of(origin)
     about: dict[str, object]
     if rolling is not None:

@@ -69,23 +69,41 @@ def show(folder: Path | None, as_json: bool) -> None:
     help="Record of `atraso train --compare --out FILE`.",
 )
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Markdown file; the diagram goes beside it."
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Markdown file; its diagram, NAME-reliability.svg, goes beside it.",
 )
-def card(folder: Path | None, rolling: Path, comparison: Path | None, out: Path) -> None:
+@click.option("--replace", is_flag=True, help="Overwrite a card that is already there.")
+def card(folder: Path | None, rolling: Path, comparison: Path | None, out: Path, replace: bool) -> None:
     """Write the model card of FOLDER, or of the bundled artefact, from its manifest and the records of its scores.
 
     The card says what the model learnt from, how good it was on months it had not seen, by month and by airline, where
     it fails, and what the usual mistakes would have claimed.
     """
     from atraso.artefact.bundle import BUNDLED, read_artefact
-    from atraso.training.report import DIAGRAM, model_card, read_record, reliability_svg
+    from atraso.cli.outputs import STANDARD_OUTPUT, written_whole
+    from atraso.core.errors import SettingsError
+    from atraso.training.report import diagram_of, model_card, read_record, read_rolling, reliability_svg
 
+    if str(out) == STANDARD_OUTPUT:
+        raise SettingsError("a card has a diagram beside it: --out needs a file")
+    diagram = diagram_of(out)
+    taken = [str(path) for path in (out, diagram) if path.exists()]
+    if taken and not replace:
+        raise SettingsError(f"{taken[0]} exists already: choose another place, or say --replace")
+    if not out.parent.is_dir():
+        raise SettingsError(f"the card cannot be written: there is no folder {out.parent}")
     manifest, _ = read_artefact(folder or BUNDLED)
-    months = read_record(rolling, "leads", "paired", "random_split")
+    months = read_rolling(rolling)
     compared = read_record(comparison, "leads", "candidates", "months") if comparison is not None else None
-    out.write_text(model_card(manifest, months, compared), encoding="utf-8")
-    (out.parent / DIAGRAM).write_text(reliability_svg(months), encoding="utf-8")
-    click.echo(f"card of {manifest.version} in {out}, diagram in {out.parent / DIAGRAM}")
+    for path, text in (
+        (out, model_card(manifest, months, compared, diagram.name)),
+        (diagram, reliability_svg(months)),
+    ):
+        with written_whole(str(path)) as stream:
+            stream.write(text.encode())
+    click.echo(f"card of {manifest.version} in {out}, diagram in {diagram}")
 
 
 @model.command(epilog="Example: atraso model verify my-model")
@@ -163,7 +181,7 @@ def list_models(folder: Path | None, as_json: bool) -> None:
     default=None,
     help="Only with, or without, the published schedule; default: both, in a file without.",
 )
-@click.option("--replace", is_flag=True, help="Overwrite copies that are already there.")
+@click.option("--replace", is_flag=True, help="Replace a file or a folder of copies, as a whole.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def export(
     form: str, out: Path, folder: Path | None, lead: str | None, schedule: bool | None, replace: bool, as_json: bool

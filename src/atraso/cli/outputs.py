@@ -115,8 +115,15 @@ def written_whole(path: str) -> Iterator[BinaryIO]:
     at *path* stays as it was. A device or pipe is written directly. Raises AtrasoError where writing fails.
     """
     if path == STANDARD_OUTPUT:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise  # whoever read it has had enough
+        except OSError as error:
+            # what is still held back must not fail once more when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise AtrasoError(f"standard output cannot be written: {error.strerror}") from None
         return
     target = Path(path)
     direct = target.exists() and not target.is_file()

@@ -53,6 +53,8 @@ def read_shown(source: str, data: str | None, rejects: Path | None = None, origi
     from atraso.sources.reading import write_rejects
     from atraso.sources.registry import read
 
+    if data is not None and rejects is not None and data != "-" and Path(data).resolve() == rejects.resolve():
+        raise SettingsError(f"--rejects {rejects} names the file that is read; choose another")
     with bar("reading departures") as progress:
         reading = read(source, data, progress).of_origins(origins)
     say(reading.summary())

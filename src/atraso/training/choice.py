@@ -192,7 +192,9 @@ def _mean_of(candidate: Candidate, said: Mapping[str, ByMonth]) -> ByMonth:
     if not candidate.members:
         return said[candidate.name]
     parts = [said[member] for member in candidate.members]
-    return {m: np.mean([part[m] for part in parts], axis=0) for m in parts[0]}
+    # an interrupted comparison has months that not every member has done
+    done = set(parts[0]).intersection(*parts[1:])
+    return {m: np.mean([part[m] for part in parts], axis=0) for m in done}
 
 
 def _calibrated(log_odds: ByMonth, truth: Mapping[int, Month], months: Sequence[int], month: int) -> Floats:

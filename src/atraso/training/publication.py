@@ -19,6 +19,7 @@ from atraso.training.repository import PublishError
 NOTEBOOKS, CARDS, ARTEFACT = "notebooks", "docs", "artefact"
 
 VERSION = re.compile(r"(?<!\d)\d{4}\.\d+\+[0-9a-f]{6}(?![0-9a-f])")
+PICTURE = re.compile(r"!\[[^\]]*\]\(([\w.-]+\.(?:svg|png))\)")  # in Markdown, of a file beside the card
 NOTEBOOK_FORMAT = 4
 
 
@@ -26,8 +27,8 @@ NOTEBOOK_FORMAT = 4
 class Publication:
     """What is published: the bytes of each file by its path in the branch, and the model they are of.
 
-    `artefact` is the artefact's folder in the branch, which holds nothing else; `here` are the paths of the three in
-    the clone, for those that lie in it; `notes` is what is odd and no reason to refuse.
+    `artefact` is the artefact's folder in the branch, which holds nothing else; `here` are the paths of the three (and
+    the card's pictures) in the clone, for those that lie in it; `notes` is what is odd and no reason to refuse.
     """
 
     files: Mapping[str, bytes]
@@ -50,17 +51,24 @@ def gather(notebook: Path, model: Path, card: Path, root: Path) -> Publication:
     """
     cells, notebook_bytes = _executed(notebook)
     version, checksum, artefact_files = _verified(model)
-    card_bytes = _read(card, "model card", "write it from the model's manifest, or say --card")
+    card_bytes = _read(card, "model card", "write it with `atraso model card`, or say --card")
+    pictures = {
+        card.parent / name: _read(card.parent / name, "picture of the card", "write the card again")
+        for name in PICTURE.findall(card_bytes.decode(errors="replace"))
+    }
     notes = [
         *_in_order(notebook, cells),
         *_names_the_model(notebook, _shown(cells), version, f"run it again ({_how_to_run(notebook)})"),
         *_names_the_model(card, card_bytes.decode(errors="replace"), version, "render it from this model"),
     ]
-    places = {path: place(path, root, room) for path, room in ((notebook, NOTEBOOKS), (card, CARDS))}
+    rooms = {notebook: NOTEBOOKS, card: CARDS, **dict.fromkeys(pictures, CARDS)}
+    places = {path: place(path, root, room) for path, room in rooms.items()}
     folder = place(model, root, None)
     files = {f"{folder}/{name}": data for name, data in artefact_files.items()}
     files |= {places[notebook]: notebook_bytes, places[card]: card_bytes}
-    here = tuple(inside.as_posix() for path in (notebook, model, card) if (inside := _inside(path, root)) is not None)
+    files |= {places[path]: data for path, data in pictures.items()}
+    own = (notebook, model, card, *pictures)
+    here = tuple(inside.as_posix() for path in own if (inside := _inside(path, root)) is not None)
     return Publication(files, folder, version, checksum, here, tuple(notes))
 
 

@@ -11,7 +11,28 @@ from atraso.artefact.manifest import Manifest
 from atraso.core.errors import SourceError
 
 Record = Mapping[str, Any]
-DIAGRAM = "model-card-reliability.svg"
+_SHOWN = ("schedule", "12h", "1h")  # the leads that the tables by month and airline have room for
+
+
+def diagram_of(card: Path) -> Path:
+    """Return where the diagram of a *card* is: beside it, under its name."""
+    return card.with_name(f"{card.stem}-reliability.svg")
+
+
+def read_rolling(path: Path) -> Record:
+    """Return the record of the rolling months at *path*; raises SourceError where it is not one of all leads."""
+    record = read_record(path, "rolling", "schedule", "leads", "paired", "random_split")
+    try:
+        whole = all(
+            {"auc", "months", "airlines", "reliability", "mistakes"} <= set(scores)
+            and {"auc", "f1"} <= set(record["random_split"]["leads"][name])
+            for name, scores in record["leads"].items()
+        ) and set(_SHOWN) <= set(record["leads"])
+    except (AttributeError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise SourceError(f"{path} is not what `atraso evaluate --rolling 5:12 --json` prints of all leads")
+    return record
 
 
 def read_record(path: Path, *needed: str) -> Record:
@@ -26,18 +47,18 @@ def read_record(path: Path, *needed: str) -> Record:
     return dict(record)
 
 
-def model_card(manifest: Manifest, rolling: Record, comparison: Record | None = None) -> str:
+def model_card(manifest: Manifest, rolling: Record, comparison: Record | None, diagram: str) -> str:
     """Return the card of the model of *manifest* as Markdown.
 
     *rolling* is what `atraso evaluate --rolling --json` printed for the recipe the model was trained with,
-    *comparison* the record of `atraso train --compare --out`.
+    *comparison* the record of `atraso train --compare --out`; *diagram* is the name of the picture beside the card.
     """
     parts = [
         _head(manifest),
         _rolling(rolling),
         _by(rolling, "months", "month"),
         _by(rolling, "airlines", "airline"),
-        _reliability(rolling),
+        _reliability(rolling, diagram),
         _time_split(manifest),
         _comparison(comparison),
         _limits(manifest),
@@ -50,7 +71,7 @@ def _head(m: Manifest) -> str:
     airports = ", ".join(f"{a.name} ({a.icao})" for a in m.airports)
     return f"""# Model card: {m.airport}
 
-Rendered by `atraso model card` from the manifest of the artefact and the records named below; do not edit.
+Rendered by `atraso model card` from the manifest of the artefact and the records of its recipe; do not edit.
 
 | | |
 | --- | --- |
@@ -81,12 +102,13 @@ def _rolling(record: Record) -> str:
         for name, s in record["leads"].items()
     ]
     n = next(iter(record["leads"].values()))["n"]
+    withheld = "" if record["schedule"] else " --no-schedule"
     text = f"""## Months not seen
 
 Months {record["rolling"]}, each predicted by a model trained, exactly as shipped, on the months before it;
 {n:,} flights. Skill is against always saying the late rate of the months before; brackets are 95 % intervals from
 resampling whole days; CRPS skill is that of the whole distribution; the last column is the share of delays inside the
-predicted 10 to 90 %. Command: `atraso evaluate --rolling {record["rolling"]} --json`.
+predicted 10 to 90 %. Command: `atraso evaluate --data FILE --rolling {record["rolling"]}{withheld} --json`.
 
 """ + _table(("lead", "AUC", "Brier skill", "ECE", "ECE, mean of months", "CRPS skill", "80 % band"), rows)
     paired = [
@@ -97,7 +119,7 @@ predicted 10 to 90 %. Command: `atraso evaluate --rolling {record["rolling"]} --
 
 
 def _by(record: Record, part: str, heading: str) -> str:
-    chosen = [name for name in ("schedule", "12h", "1h") if name in record["leads"]]
+    chosen = _SHOWN
     rows = []
     for key, first in record["leads"][chosen[0]][part].items():
         cells = [key, f"{first['n']:,}", f"{first['base_rate']:.1%}"]
@@ -108,16 +130,17 @@ def _by(record: Record, part: str, heading: str) -> str:
     columns = [heading, "flights", "late"]
     for name in chosen:
         columns += [f"AUC, {name}", "skill", "ECE"]
-    return f"## By {heading}\n\n" + _table(columns, rows)
+    note = "Skill is against the late rate of all flights, so an airline that is always early has it for nothing.\n\n"
+    return f"## By {heading}\n\n{note if part == 'airlines' else ''}" + _table(columns, rows)
 
 
-def _reliability(record: Record) -> str:
+def _reliability(record: Record, diagram: str) -> str:
     rows = [
         (name, *(f"{b['said']:.3f} / {b['late']:.3f}" for b in s["reliability"])) for name, s in record["leads"].items()
     ]
     n_bins = len(rows[0]) - 1
     return (
-        f"## Reliability\n\n![Said and came, by lead]({DIAGRAM})\n\nTenths of the flights from the least to the most "
+        f"## Reliability\n\n![Said and came, by lead]({diagram})\n\nTenths of the flights from the least to the most "
         "likely to be late; said / came:\n\n" + _table(("lead", *(str(i + 1) for i in range(n_bins))), rows)
     )
 
@@ -205,7 +228,8 @@ def _mistakes(record: Record) -> str:
         "## What the usual mistakes would claim\n\n"
         f"A random split instead of months to come ({drawn['warning']}); a class-weighted score called a probability; "
         "resampling flights instead of days. F1 is that of the random split; calling every flight of the months above "
-        f"late has {always:.2f}, so F1 compares nothing across splits.\n\n"
+        f"late has {always:.2f}, so F1 compares nothing across splits; nor does skill, which depends on how the late "
+        "rate differs between the two parts.\n\n"
         + _table(("lead", "AUC", "Brier skill", "F1", "skill when balanced", "interval of AUC"), rows)
     )
 
