@@ -11,16 +11,15 @@ from rich.console import Console
 from atraso.cli.evaluate import evaluate
 from atraso.cli.show import difference_lines, random_split_table
 from atraso.core.leads import LEAD_BY_NAME
-from atraso.training import fit, pipeline, rolling
+from atraso.training import rolling
 from tests.flights_at_hand import generated_scl_file
+from tests.training.quick import train_quickly
 
 
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Learn with a tenth of the rounds and draw few days; reports of rejects go elsewhere."""
-    monkeypatch.setattr(pipeline, "ROUNDS", dict.fromkeys(pipeline.ROUNDS, 20))
-    monkeypatch.setattr(fit, "FURTHER_ROUNDS", 2)
-    monkeypatch.setattr(fit, "STUMPS", {**fit.STUMPS, "learning_rate": 0.3})
+    train_quickly(monkeypatch, 20, 2)
     monkeypatch.setattr(rolling, "DRAWS", 40)
     monkeypatch.chdir(tmp_path)
 

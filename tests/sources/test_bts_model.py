@@ -12,17 +12,15 @@ from click.testing import CliRunner, Result
 
 from atraso.cli.main import cli
 from atraso.core.errors import FieldError
-from atraso.training import fit, pipeline
 from tests.sources.bts_files import a_year_of_rows, bts_text, form_text, row, zipped
+from tests.training.quick import train_quickly
 
 
 @pytest.fixture(scope="module")
 def few_rounds() -> Iterator[None]:
     """Learn with a few of the rounds: the way is the same, and fast enough for a test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "ROUNDS", dict.fromkeys(pipeline.ROUNDS, 25))
-        patch.setattr(fit, "FURTHER_ROUNDS", 2)
-        patch.setattr(fit, "STUMPS", {**fit.STUMPS, "learning_rate": 0.3})
+        train_quickly(patch, 25, 2)
         yield
 
 

@@ -14,22 +14,21 @@ from atraso.core.leads import LEAD_BY_NAME
 from atraso.core.scores import auc
 from atraso.sources.registry import read
 from atraso.training import compare as compare_module
-from atraso.training import fit, pipeline
-from atraso.training.candidates import boosting_machine, lightgbm_trees, reference
+from atraso.training.candidates import lightgbm_trees, one_learner, reference
 from atraso.training.candidates.candidate import FACTS, Candidate, Floats, Ints, Labels, Predict
 from atraso.training.candidates.registry import SCORECARD
 from atraso.training.cells import Cells
 from atraso.training.compare import Comparison, compare, months_to_compare
 from atraso.training.comparison_record import record_of
 from atraso.training.holidays import days_off
+from atraso.training.learners import boosting_machine, stumps
 from atraso.training.rolling import months_of, roll
 from tests.flights_at_hand import generated_scl_file
+from tests.training.quick import train_quickly
 
 OFF = days_off("CL", 2017, 2017)
 REFERENCE = Candidate("reference", True, "", reference.fit)
-STUMPS = Candidate(
-    "stumps", True, "", partial(lightgbm_trees.fit, form={**lightgbm_trees.STUMPS, "learning_rate": 0.3}, rounds=60)
-)
+STUMPS = Candidate("stumps", True, "", partial(one_learner.fit, learn=partial(stumps.learn, rounds=200)))
 PAIRS = Candidate(
     "pairs", False, "", partial(lightgbm_trees.fit, form={**lightgbm_trees.PAIRS, "learning_rate": 0.2}, rounds=40)
 )
@@ -112,8 +111,7 @@ def test_a_cell_holds_the_features_of_training_and_the_facts_at_the_end(departur
 
 def test_the_scorecard_is_the_product_s_own(departures: DepartureTable, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its AUC is that of rolling over the judged months with what `atraso train` does."""
-    monkeypatch.setattr(pipeline, "ROUNDS", dict.fromkeys(pipeline.ROUNDS, 60))
-    monkeypatch.setattr(fit, "FURTHER_ROUNDS", 5)
+    train_quickly(monkeypatch, 60, 5)
     found = compared(departures, Candidate(SCORECARD, True, ""), leads=["12h"])
     nobody = departures.flights.take(slice(0, 0))
     rolled = roll(departures, nobody, OFF, [5, 6, 7, 8, 9], cards=[("12h", True)])["12h", True]
@@ -175,9 +173,10 @@ def test_an_interruption_keeps_the_months_that_all_had_done(departures: Departur
     assert {total for _, total in steps} == {36}
 
 
-def test_the_bags_of_weeks_reach_the_machine(departures: DepartureTable) -> None:
+def test_the_bags_of_weeks_reach_the_machine(departures: DepartureTable, monkeypatch: pytest.MonkeyPatch) -> None:
     """The additive machine runs on real cells, and knows more an hour before than the reference does."""
-    machine = Candidate("EBM", True, "", partial(boosting_machine.fit, features=10, rounds=30))
+    monkeypatch.setattr(boosting_machine, "ROUNDS", 60)
+    machine = Candidate("EBM", True, "", partial(one_learner.fit, learn=boosting_machine.learn))
     found = compared(departures, REFERENCE, machine)
     plain, boosted = found.choices["1h"].candidates
 

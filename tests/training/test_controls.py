@@ -15,10 +15,12 @@ from atraso.core.rates import learn_rates
 from atraso.core.replay import Replay
 from atraso.core.scores import leak_alarms
 from atraso.sources.registry import read
-from atraso.training import fit, pipeline
+from atraso.training import cards as card_making
+from atraso.training import pipeline
 from atraso.training.holidays import days_off
 from atraso.training.package import pack
 from tests.flights_at_hand import scl_file
+from tests.training.quick import train_quickly
 
 ZONE = ZoneInfo("America/Santiago")
 OFF = days_off("CL", 2017, 2017)
@@ -39,9 +41,7 @@ def departures() -> DepartureTable:
 def few_rounds() -> Iterator[None]:
     """Learn with few rounds: the way is the same."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "ROUNDS", dict.fromkeys(pipeline.ROUNDS, 50))
-        patch.setattr(fit, "FURTHER_ROUNDS", 3)
-        patch.setattr(fit, "STUMPS", {**fit.STUMPS, "learning_rate": 0.3})
+        train_quickly(patch, 50, 3)
         yield
 
 
@@ -50,7 +50,7 @@ def features(departures: DepartureTable, learnt: DepartureTable, lead: str, sche
     flights = departures.flights
     replay = Replay(departures, schedule=schedule)
     columns = calendar_features(flights.scheduled_local, OFF) | replay.crowding(flights)
-    columns |= learn_rates(learnt).features(flights) | pipeline.state_at(replay, flights, LEAD_BY_NAME[lead])
+    columns |= learn_rates(learnt).features(flights) | card_making.state_at(replay, flights, LEAD_BY_NAME[lead])
     known = features_known(state=LEAD_BY_NAME[lead].minutes is not None, schedule=schedule)
     return {feature.name: columns[feature.name] for feature in known}
 
@@ -135,7 +135,7 @@ def test_training_with_a_leak_raises_the_alarm(
 ) -> None:
     """History that counts the flight itself gives an AUC nobody can have: the scores say so, the manifest too."""
     reading = read("scl", str(scl_file()[0]))
-    honest = pipeline.state_at
+    honest = card_making.state_at
 
     def leaking(replay: Replay, flights: object, lead: object) -> COLUMNS:
         columns = honest(replay, flights, lead)
@@ -143,7 +143,7 @@ def test_training_with_a_leak_raises_the_alarm(
         return columns | {"delay.flight.last1": own} if len(own) == len(flights) else columns  # type: ignore[arg-type]
 
     cards = ((LEAD_BY_NAME["schedule"], False), (LEAD_BY_NAME["1h"], False))
-    monkeypatch.setattr(pipeline, "state_at", leaking)
+    monkeypatch.setattr(card_making, "state_at", leaking)
     trained = pipeline.train(reading.departures, reading.unflown, OFF, cards=cards)
     alarms = leak_alarms(trained.scores)
 

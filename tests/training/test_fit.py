@@ -1,62 +1,78 @@
-"""Steps are the learner's own numbers, written down."""
+"""A scorecard is the mean of its learners at the anchor, and is fitted to its own rate at every threshold."""
 
-import lightgbm
+from functools import partial
+
 import numpy as np
 import pytest
 
 from atraso.core.scorecard import ANCHOR, THRESHOLDS_MINUTES, Scorecard
 from atraso.training import fit
-from atraso.training.fit import fit_line, fit_steps, read_stumps
+from atraso.training.fit import fit_line, fit_steps
+from atraso.training.learners import boosting_machine, splines, stumps
+from atraso.training.learners.lesson import Cut, Lesson
+from atraso.training.recipe import Part, recency_weights
+from tests.training.lessons import NAMES, rows
 
-NAMES = ["rate.airline", "rate.route", "minute_of_day", "late.airport.60m"]
-
-
-def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return features (two with gaps) and delays that depend on them."""
-    rng = np.random.default_rng(seed)
-    x = np.column_stack([rng.random(n), rng.random(n), rng.integers(0, 1440, n), rng.random(n)])
-    x[rng.random(n) < 0.1, 3] = np.nan
-    x[rng.random(n) < 0.05, 1] = np.nan
-    push = 20 * x[:, 0] + np.where(x[:, 2] > 700, 8, 0) + np.nan_to_num(10 * x[:, 3], nan=4)
-    return x, push + rng.exponential(15, n) - 20
+PARTS = (
+    Part(partial(stumps.learn, rounds=120), 90, weight=2),
+    Part(splines.learn, 365),
+    Part(boosting_machine.learn, None),
+)
 
 
-def test_the_steps_equal_the_learner_on_ten_thousand_rows_with_missing_and_unseen_values() -> None:
-    """Read as steps, a booster of stumps gives its own raw scores, also for values and gaps it was never shown."""
-    x, delay = rows(6000, 1)
-    booster = lightgbm.train(
-        {**fit.STUMPS, "min_child_samples": 20}, lightgbm.Dataset(x, (delay > 15).astype(float)), 200
-    )
-    bias, stumps = read_stumps(booster, len(NAMES))
-    fresh, _ = rows(10_000, 2)
-    fresh *= 3.0  # beyond the range of training
-    fresh[::7, 0] = np.nan  # missing where training never was
-    fresh[::11, 2] = -5.0
-    total = np.full(len(fresh), bias)
-    for feature, of_feature in stumps.items():
-        steps = fit._steps(NAMES[feature], [of_feature] * len(THRESHOLDS_MINUTES))
-        total += steps.at(fresh[:, feature])[:, ANCHOR]
+def days_of(n: int) -> np.ndarray:
+    """Return a day for each of *n* flights, thirty flights a day."""
+    return 17_000 + np.arange(n) // 30
 
-    assert len(stumps) == len(NAMES)
-    assert np.abs(total - booster.predict(fresh, raw_score=True)).max() < 1e-9
+
+def test_the_anchor_is_the_weighted_mean_of_what_the_learners_say() -> None:
+    """Each part learns with its own memory; their log-odds are averaged by weight, where nothing is unknown."""
+    x, delay = rows(4000, 1)
+    days = days_of(4000)
+    bias, steps = fit_steps(NAMES, x, delay, days, PARTS)
+    fresh = rows(10_000, 2)[0]
+    fresh = np.nan_to_num(fresh, nan=0.4) * 1.5
+    said = Scorecard("1h", True, bias, steps, {}, {}).log_odds({n: fresh[:, i] for i, n in enumerate(NAMES)})
+
+    cut = Cut.of(x)
+    places, late = cut.places(x), delay > 15
+    alone = [
+        part.learn(Lesson(cut, places, late, days, recency_weights(days, part.memory_days))).log_odds(cut.places(fresh))
+        for part in PARTS
+    ]
+    assert np.abs(said[:, ANCHOR] - np.average(alone, axis=0, weights=(2, 1, 1))).max() < 1e-9
+    assert np.abs(alone[0] - alone[1]).max() > 0.05, "the learners say the same: the mean shows nothing"
+
+
+def test_what_is_unknown_counts_as_usual_whatever_training_saw_of_it() -> None:
+    """A flight with a gap is moved by it neither up nor down, though all flights with gaps were late in training."""
+    x, delay = rows(4000, 4)
+    x[:, 3] = np.where(delay > 60, np.nan, x[:, 3])
+    x[:400, 3] = np.nan
+    _bias, steps = fit_steps(NAMES, x, delay, days_of(4000), PARTS[:2])
+    (of_gap,) = [step for step in steps if step.feature == NAMES[3]]
+    known = ~np.isnan(x[:, 3])
+
+    assert of_gap.missing == pytest.approx(of_gap.at(x[known, 3]).mean(axis=0), abs=1e-9)
 
 
 def test_every_threshold_is_fitted_to_its_own_rate() -> None:
     """The mean probability of each threshold on the training rows is the rate at which it was passed."""
     x, delay = rows(6000, 3)
-    bias, steps = fit_steps(NAMES, x, delay, 300)
+    bias, steps = fit_steps(NAMES, x, delay, days_of(6000), PARTS[:2])
     card = Scorecard("1h", True, bias, steps, {}, {})
     log_odds = card.log_odds({name: x[:, i] for i, name in enumerate(NAMES)})
 
     for k, minutes in enumerate(THRESHOLDS_MINUTES):
-        passed = (delay > minutes).mean()
-        assert (1 / (1 + np.exp(-log_odds[:, k]))).mean() == pytest.approx(passed, abs=0.01), minutes
+        weight = recency_weights(days_of(6000), PARTS[0].memory_days)
+        said = np.average(1 / (1 + np.exp(-log_odds[:, k])), weights=weight)
+        assert said == pytest.approx(np.average(delay > minutes, weights=weight), abs=0.012), minutes
 
 
 def test_a_fit_can_be_repeated_bit_for_bit() -> None:
     """The same rows give the same numbers, every bit of them."""
     x, delay = rows(3000, 4)
-    first, again = fit_steps(NAMES, x, delay, 300), fit_steps(NAMES, x, delay, 300)
+    first, again = (fit_steps(NAMES, x, delay, days_of(3000), PARTS) for _ in range(2))
 
     assert first[0].tobytes() == again[0].tobytes()
     assert [s.values.tobytes() for s in first[1]] == [s.values.tobytes() for s in again[1]]
@@ -73,37 +89,32 @@ def test_the_calibration_line_undoes_a_known_distortion() -> None:
     assert shift == pytest.approx(-1.4, abs=0.08)
 
 
-def test_the_steps_of_every_threshold_equal_the_learners_behind_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scorecard's log-odds are its boosters' raw scores on 10,000 rows with missing and unseen values.
+def test_every_other_threshold_is_the_scaled_anchor_and_what_its_own_stumps_add(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A threshold's log-odds are those of its booster on top of the anchor's, on 10,000 rows beyond those seen."""
+    boosters, lines = [], []
+    boosted = stumps.boosted
 
-    The anchor's are its own; every other threshold's are those of its booster on top of the scaled anchor's.
-    """
-    boosters: list[lightgbm.Booster] = []
-    learn = lightgbm.train
-
-    def recorded(*arguments: object, **named: object) -> lightgbm.Booster:
-        boosters.append(learn(*arguments, **named))
+    def recorded(*arguments: object) -> object:
+        boosters.append(boosted(*arguments))
         return boosters[-1]
 
-    monkeypatch.setattr(lightgbm, "train", recorded)
+    def recorded_line(*arguments: object) -> tuple[float, float]:
+        lines.append(fit_line(*arguments))
+        return lines[-1]
+
     x, delay = rows(6000, 6)
-    bias, steps = fit_steps(NAMES, x, delay, 300)
-    fresh, _ = rows(10_000, 7)
-    fresh *= 3.0  # beyond the range of training
-    fresh[::7, 0] = np.nan  # missing where training never was
-    fresh[::11, 2] = -5.0
-    fresh[::13, :] = np.nan
+    monkeypatch.setattr(fit.stumps, "boosted", recorded)
+    monkeypatch.setattr(fit, "fit_line", recorded_line)
+    bias, steps = fit_steps(NAMES, x, delay, days_of(6000), (Part(splines.learn, None),))
+    fresh = np.nan_to_num(rows(10_000, 7)[0], nan=0.3) * 3.0
     fresh[::17, 1] = np.inf
     log_odds = Scorecard("1h", True, bias, steps, {}, {}).log_odds({n: fresh[:, i] for i, n in enumerate(NAMES)})
 
-    anchor, *further = boosters
     others = [k for k in range(len(THRESHOLDS_MINUTES)) if k != ANCHOR]
-    start = anchor.predict(fresh, raw_score=True)
-    assert np.abs(log_odds[:, ANCHOR] - start).max() < 1e-9
-    for k, booster in zip(others, further, strict=True):
-        # LightGBM keeps a booster's init_score out of its predictions
-        shift, slope = fit_line(anchor.predict(x, raw_score=True), delay > THRESHOLDS_MINUTES[k])
-        learnt = booster.predict(fresh, raw_score=True)
+    for k, booster, (shift, slope) in zip(others, boosters, lines, strict=True):
+        learnt = booster.predict(Cut.of(x).places(fresh), raw_score=True)  # its init_score is not in it
 
         assert np.abs(learnt).max() > 1e-3, "this threshold learnt nothing of its own"
-        assert np.abs(log_odds[:, k] - (shift + slope * start + learnt)).max() < 1e-9, THRESHOLDS_MINUTES[k]
+        assert np.abs(log_odds[:, k] - (shift + slope * log_odds[:, ANCHOR] + learnt)).max() < 1e-9

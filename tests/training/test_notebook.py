@@ -13,9 +13,9 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "model.ipynb"
 
 # What the test changes in the notebook's own process: fewer stumps, the same way.
 FEWER = """
-from atraso.training import fit, pipeline
-pipeline.ROUNDS = dict.fromkeys(pipeline.ROUNDS, 40)
-fit.FURTHER_ROUNDS = 5
+import pytest
+from tests.training.quick import train_quickly
+train_quickly(pytest.MonkeyPatch(), 40, 5)
 """
 
 
@@ -23,6 +23,7 @@ fit.FURTHER_ROUNDS = 5
 def test_the_notebook_runs_to_its_end_and_saves_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Executed on generated flights, every cell works, and the artefact it wrote passes every check."""
     monkeypatch.setenv("ATRASO_SCL_DATA", str(generated_scl_file()))
+    monkeypatch.setenv("PYTHONPATH", str(NOTEBOOK.parents[1]))
     monkeypatch.setenv("ATRASO_MODEL_OUT", str(tmp_path / "made"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(FEWER))

@@ -17,11 +17,12 @@ from atraso.core.flights import DepartureTable
 from atraso.core.scores import auc
 from atraso.sources.reading import Reading
 from atraso.sources.registry import read
-from atraso.training import fit, pipeline
+from atraso.training import pipeline
 from atraso.training.evaluate import evaluate, judged, log_odds
 from atraso.training.holidays import days_off
 from atraso.training.package import data_fingerprint, pack
 from tests.flights_at_hand import scl_file
+from tests.training.quick import train_quickly
 
 OFF = days_off("CL", 2017, 2017)
 
@@ -40,9 +41,7 @@ class Made:
 def few_rounds() -> Iterator[None]:
     """Learn with a tenth of the rounds: the way is the same, and fast enough for a test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "ROUNDS", dict.fromkeys(pipeline.ROUNDS, 90))
-        patch.setattr(fit, "FURTHER_ROUNDS", 12)
-        patch.setattr(fit, "STUMPS", {**fit.STUMPS, "learning_rate": 0.3})
+        train_quickly(patch, 90, 12)
         yield
 
 

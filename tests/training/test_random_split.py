@@ -5,9 +5,10 @@ import pytest
 
 from atraso.core.flights import DepartureTable
 from atraso.sources.registry import read
-from atraso.training import fit, pipeline, random_split
+from atraso.training import random_split
 from atraso.training.holidays import days_off
 from tests.flights_at_hand import scl_file
+from tests.training.quick import train_quickly
 
 OFF = days_off("CL", 2017, 2017)
 
@@ -15,9 +16,7 @@ OFF = days_off("CL", 2017, 2017)
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learn with a tenth of the rounds: the way is the same."""
-    monkeypatch.setattr(pipeline, "ROUNDS", dict.fromkeys(pipeline.ROUNDS, 60))
-    monkeypatch.setattr(fit, "FURTHER_ROUNDS", 3)
-    monkeypatch.setattr(fit, "STUMPS", {**fit.STUMPS, "learning_rate": 0.3})
+    train_quickly(monkeypatch, 60, 3)
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from atraso.core.distribution import DistributionScores
 from atraso.core.errors import SourceError
 from atraso.core.flights import DepartureTable
 from atraso.sources.registry import read
-from atraso.training import fit, pipeline
 from atraso.training.holidays import days_off
 from atraso.training.rolling import Rolled, months_of, roll, scores_and_differences, scores_of
 from tests.flights_at_hand import scl_file
+from tests.training.quick import train_quickly
 
 OFF = days_off("CL", 2017, 2017)
 CARDS = (("schedule", False), ("1h", True))
@@ -21,9 +21,7 @@ CARDS = (("schedule", False), ("1h", True))
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learn with a tenth of the rounds: the way is the same."""
-    monkeypatch.setattr(pipeline, "ROUNDS", dict.fromkeys(pipeline.ROUNDS, 60))
-    monkeypatch.setattr(fit, "FURTHER_ROUNDS", 5)
-    monkeypatch.setattr(fit, "STUMPS", {**fit.STUMPS, "learning_rate": 0.3})
+    train_quickly(monkeypatch, 60, 5)
 
 
 @pytest.fixture(scope="module")

@@ -69,6 +69,7 @@ def train(
     from atraso.cli.show import bar, read_shown, say, scores_table
     from atraso.core.scores import leak_alarms
     from atraso.sources.airports import origins_of
+    from atraso.training.crew import PROCESSES
     from atraso.training.holidays import days_off_for
     from atraso.training.package import pack
     from atraso.training.pipeline import train as fit
@@ -80,7 +81,7 @@ def train(
     reading = read_shown(source, data, rejects, origins)
     calendar = days_off_for(reading.departures.flights)
     with bar("training") as progress:
-        trained = fit(reading.departures, reading.unflown, calendar, progress)
+        trained = fit(reading.departures, reading.unflown, calendar, progress, processes=PROCESSES)
     alarms = leak_alarms(trained.scores)
     for alarm in alarms:
         say(f"ALARM: {alarm}")

@@ -15,7 +15,8 @@ from atraso.core.leads import Lead
 from atraso.core.rates import learn_rates, training_rates
 from atraso.core.replay import Replay
 from atraso.training.candidates.candidate import FACT_AIRLINE, FACT_DOMESTIC, FACT_MONTH
-from atraso.training.pipeline import recency_weights, state_at
+from atraso.training.cards import state_at
+from atraso.training.recipe import RECIPE, recency_weights
 from atraso.training.rolling import MONTHS_A_YEAR, months_of
 
 Floats = NDArray[np.float64]
@@ -65,7 +66,7 @@ class Cells:
             self._state = lead, state_at(self._replay, flights, lead)
         now, before = self._months == month, self._months < month
         past = self._departures.take(before)
-        weight = recency_weights(past.flights.scheduled_local, lead)
+        days = past.flights.scheduled_local // MINUTES_A_DAY
         fixed = self._known | self._state[1] | self._facts
         features = [f.name for f in features_known(state=lead.minutes is not None, schedule=True)]
         names = (*features, *self._facts)
@@ -73,8 +74,8 @@ class Cells:
             names,
             _matrix(names, fixed, before, training_rates(past)),
             past.delayed,
-            past.flights.scheduled_local // MINUTES_A_DAY,
-            weight / weight.mean(),
+            days,
+            recency_weights(days, RECIPE[lead.name][0].memory_days),
             _matrix(names, fixed, now, learn_rates(past).features(flights.take(now))),
         )
         self._cell = lead, month, cell

@@ -21,14 +21,13 @@ from atraso.core.flights import DepartureTable, FlightTable, Minutes
 from atraso.core.keys import MINUTES_A_DAY
 from atraso.training.candidates.candidate import Candidate
 from atraso.training.choice import Choice, Month, choose, months_to_calibrate
-from atraso.training.crew import Crew, LostError
+from atraso.training.crew import PROCESSES, LostError, done_by
 from atraso.training.rolling import months_of
 from atraso.training.split import time_split
 from atraso.training.trials import Outcome, Trial, peak_bytes_here, trier
 
 Floats = NDArray[np.float64]
 
-PROCESSES = 2
 LEAST_MONTHS = 6
 # With this for each of two processes and the half gigabyte of their parent, all is within 6 GB.
 PROCESS_MEMORY_BYTES = 2_600_000_000
@@ -118,16 +117,15 @@ def compare(
     prepare = partial(trier, departures, unflown, days_off)
     left = {lead: sum(trial.lead == lead for trial in trials) for lead in leads}
     try:
-        with Crew(prepare, processes, PROCESS_MEMORY_BYTES) as crew:
-            for trial, outcome in crew.results(trials) if processes else _here(prepare, trials):
-                said_so_far.take(trial, outcome)
-                done += 1
-                left[trial.lead] -= 1
-                progress(f"{trial.lead}, month {trial.month}: {trial.candidate.name}", done, len(trials))
-                if not left[trial.lead]:
-                    found.complete = done == len(trials)
-                    settle(trial.lead)
-                    chosen(found)
+        for trial, outcome in done_by(prepare, trials, processes, PROCESS_MEMORY_BYTES):
+            said_so_far.take(trial, outcome)
+            done += 1
+            left[trial.lead] -= 1
+            progress(f"{trial.lead}, month {trial.month}: {trial.candidate.name}", done, len(trials))
+            if not left[trial.lead]:
+                found.complete = done == len(trials)
+                settle(trial.lead)
+                chosen(found)
     except KeyboardInterrupt:
         for lead in leads:
             if lead not in found.choices:
@@ -210,11 +208,3 @@ def _truth(departures: DepartureTable, months: Months) -> dict[int, Month]:
         m: Month(late[month == m], day[month == m], float(late[month < m].mean()))
         for m in (*months.calibrating, *months.judged)
     }
-
-
-def _here(
-    prepare: Callable[[], Callable[[Trial], Outcome]], trials: Iterable[Trial]
-) -> Iterator[tuple[Trial, Outcome]]:
-    answer = prepare()
-    for trial in trials:
-        yield trial, answer(trial)

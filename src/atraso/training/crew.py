@@ -18,10 +18,15 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from atraso.core.errors import AtrasoError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 Work = Callable[[T], R]
+
+# As many as the smallest machine that trains has cores.
+PROCESSES = 2
 
 
 class LostError(Exception):
@@ -47,7 +52,10 @@ class Crew(Generic[T, R]):
             self._end(connection)
 
     def results(self, tasks: Iterable[T]) -> Iterator[tuple[T, R | LostError]]:
-        """Yield each task with its result as it comes; a task whose process died has an error instead."""
+        """Yield each task with its result as it comes; a task whose process died has an error instead.
+
+        Raises the AtrasoError that a task raised.
+        """
         left = deque(tasks)
         for _ in range(min(self._size, len(left))):
             self._begin(left.popleft())
@@ -56,7 +64,7 @@ class Crew(Generic[T, R]):
                 assert isinstance(ready, Connection)
                 process, task = self._at_work[ready]
                 try:
-                    result: R | LostError = ready.recv()
+                    result: R | LostError | AtrasoError = ready.recv()
                 except (EOFError, OSError):
                     self._end(ready)
                     result = LostError(f"its process ended with code {process.exitcode}; was there too little memory?")
@@ -67,6 +75,8 @@ class Crew(Generic[T, R]):
                         self._give(ready, process, left.popleft())
                     else:
                         self._end(ready)
+                if isinstance(result, AtrasoError):
+                    raise result
                 yield task, result
 
     def _begin(self, task: T) -> None:
@@ -96,6 +106,19 @@ class Crew(Generic[T, R]):
         connection.close()
 
 
+def done_by(
+    prepare: Callable[[], Work[T, R]], tasks: Iterable[T], processes: int, memory_bytes: int
+) -> Iterator[tuple[T, R | LostError]]:
+    """Yield each of *tasks* with its result as it comes, from *processes* workers (0: one by one in this process)."""
+    if not processes:
+        work = prepare()
+        for task in tasks:
+            yield task, work(task)
+        return
+    with Crew(prepare, processes, memory_bytes) as crew:
+        yield from crew.results(tasks)
+
+
 def _work(connection: Connection[Any, Any], prepare: Callable[[], Work[Any, Any]], memory_bytes: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_memory(memory_bytes)
@@ -105,7 +128,11 @@ def _work(connection: Connection[Any, Any], prepare: Callable[[], Work[Any, Any]
             task = connection.recv()
         except EOFError:
             return
-        connection.send(answer(task))
+        try:
+            result = answer(task)
+        except AtrasoError as refusal:  # what the user can mend is said by the parent, not in a traceback
+            result = refusal
+        connection.send(result)
 
 
 def _end_with_parent() -> None:

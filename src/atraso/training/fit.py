@@ -1,4 +1,4 @@
-"""Boosted stumps, turned into steps: each tree asks one question of one feature, so their sum is a scorecard."""
+"""The fit of one scorecard: learners that share the features' intervals, their mean, and steps for every threshold."""
 
 from __future__ import annotations
 
@@ -8,74 +8,50 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atraso.core.errors import MissingExtraError
 from atraso.core.scorecard import ANCHOR, THRESHOLDS_MINUTES, Steps
+from atraso.training.learners import stumps
+from atraso.training.learners.lesson import Cut, Floats, Ints, Lesson, Terms, mean_of
+from atraso.training.recipe import Part, recency_weights
 
-Floats = NDArray[np.float64]
-
-SEED = 20170101
-# One thread: with two, a fit waits for whichever core is shared with something else, and becomes several times slower
-# than with one; and two fits in threads of one process crash, because LightGBM's thread count is the process's.
-STUMPS: dict[str, Any] = {
-    "objective": "binary",
-    "num_leaves": 2,
-    "learning_rate": 0.06,
-    "feature_fraction": 0.3,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "min_child_samples": 300,
-    "lambda_l2": 50.0,
-    "max_bin": 63,
-    "verbosity": -1,
-    "num_threads": 1,
-    "deterministic": True,
-    "force_row_wise": True,
-    "seed": SEED,
-}
 # The other thresholds start from a scaled copy of the anchor's scorecard and learn only where they differ from it.
-FURTHER = {**STUMPS, "learning_rate": 0.1}
+FURTHER = {**stumps.PARAMETERS, "learning_rate": 0.1}
 FURTHER_ROUNDS = 100
 
 
 def fit_steps(
-    names: Sequence[str], matrix: Floats, delay_minutes: Floats, rounds: int, weight: Floats | None = None
+    names: Sequence[str], matrix: Floats, delay_minutes: Floats, days: Ints, parts: Sequence[Part]
 ) -> tuple[Floats, tuple[Steps, ...]]:
-    """Fit the stumps of every threshold; return bias (thresholds,) and one `Steps` per feature that matters.
+    """Fit every threshold; return bias (thresholds,) and one `Steps` per feature that matters.
 
-    *matrix* is (flights, features) in the order of *names*, NaN where unknown; *rounds* is the number of stumps at
-    the anchor threshold; *weight* says how much each flight counts, 1 on average (all alike if None).
+    *matrix* is (flights, features) in the order of *names*, NaN where unknown; *days* are local days since 1970. The
+    anchor threshold is the weighted mean of the *parts*.
     """
-    try:
-        import lightgbm  # noqa: PLC0415 - a learner loads only where one is trained
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Training", "train") from error
     labels = delay_minutes[:, None] > np.array(THRESHOLDS_MINUTES)
-    data = lightgbm.Dataset(
-        matrix, labels[:, ANCHOR].astype(np.float64), weight=weight, params=STUMPS, free_raw_data=False
-    )
-    anchor = lightgbm.train(STUMPS, data, rounds)
-    anchor_score: Floats = np.asarray(anchor.predict(matrix, raw_score=True, num_threads=1), dtype=np.float64)
-    anchor_bias, anchor_stumps = read_stumps(anchor, len(names))
-    biases, tables = [], []
+    cut = Cut.of(matrix)
+    places = cut.places(matrix)
+    shelf: dict[str, Any] = {}
+
+    def lesson(part: Part, threshold: int) -> Lesson:
+        return Lesson(cut, places, labels[:, threshold], days, recency_weights(days, part.memory_days), shelf)
+
+    learnt = [part.learn(lesson(part, ANCHOR)) for part in parts]
+    anchor = mean_of(learnt, [part.weight for part in parts]).with_unknown_as_usual(places)
+    score = anchor.log_odds(places)
+    thresholds = []
     for k in range(len(THRESHOLDS_MINUTES)):
         if k == ANCHOR:
-            biases.append(anchor_bias)
-            tables.append(anchor_stumps)
+            thresholds.append(anchor)
             continue
-        shift, slope = fit_line(anchor_score, labels[:, k], weight)
-        # the start given here replaces LightGBM's own (the mean), so the trees hold the difference alone
-        data.set_label(labels[:, k].astype(np.float64)).set_init_score(shift + slope * anchor_score)
-        bias, stumps = read_stumps(lightgbm.train(FURTHER, data, FURTHER_ROUNDS), len(names))
-        for feature, anchored in anchor_stumps.items():
-            stumps.setdefault(feature, []).extend((e, slope * lo, slope * hi, slope * na) for e, lo, hi, na in anchored)
-        biases.append(bias + shift + slope * anchor_bias)
-        tables.append(stumps)
-    steps = []
-    for feature, name in enumerate(names):
-        per_threshold = [table.get(feature, []) for table in tables]
-        if any(per_threshold):
-            steps.append(_steps(name, per_threshold))
-    return np.array(biases), tuple(steps)
+        further = lesson(parts[0], k)
+        shift, slope = fit_line(score, further.late, further.weight)
+        booster = stumps.boosted(further, FURTHER, FURTHER_ROUNDS, shift + slope * score)
+        more = stumps.terms_of(booster, cut).with_unknown_as_usual(places)
+        values = tuple(slope * a + b for a, b in zip(anchor.values, more.values, strict=True))
+        thresholds.append(Terms(shift + slope * anchor.bias + more.bias, values))
+    bias = np.array([terms.bias for terms in thresholds])
+    columns = [np.column_stack(values) for values in zip(*(terms.values for terms in thresholds), strict=True)]
+    steps = [_steps(name, edges, column) for name, edges, column in zip(names, cut.edges, columns, strict=True)]
+    return bias, tuple(step for step in steps if step.values.any())
 
 
 def fit_line(score: Floats, label: NDArray[np.bool_], weight: Floats | None = None) -> tuple[float, float]:
@@ -107,40 +83,8 @@ def _loss(place: Floats, score: Floats, label: NDArray[np.bool_], weight: Floats
     return float((weight * (np.logaddexp(0.0, z) - label * z)).sum())
 
 
-Stump = tuple[float, float, float, float]  # edge, value at or below it, value above it, value where missing
-
-
-def read_stumps(booster: Any, n_features: int) -> tuple[float, dict[int, list[Stump]]]:
-    """Return a LightGBM booster of stumps as a bias and a list of stumps per feature index."""
-    bias = 0.0
-    stumps: dict[int, list[Stump]] = {}
-    for tree in booster.dump_model()["tree_info"]:
-        node = tree["tree_structure"]
-        if "leaf_value" in node:
-            bias += node["leaf_value"]
-            continue
-        if node["decision_type"] != "<=" or node["split_feature"] >= n_features:
-            raise ValueError(f"not a numerical stump: {node}")
-        edge = float(node["threshold"])
-        left, right = float(node["left_child"]["leaf_value"]), float(node["right_child"]["leaf_value"])
-        if node["missing_type"] == "NaN":
-            missing = left if node["default_left"] else right
-        elif node["missing_type"] == "None":
-            missing = left if edge >= 0 else right  # LightGBM reads NaN as 0 where training had none
-        else:
-            raise ValueError(f"zero as missing is not a step: {node}")
-        stumps.setdefault(node["split_feature"], []).append((edge, left, right, missing))
-    return bias, stumps
-
-
-def _steps(name: str, per_threshold: Sequence[Sequence[Stump]]) -> Steps:
-    edges = np.unique([stump[0] for stumps in per_threshold for stump in stumps])
-    values = np.zeros((len(edges) + 1, len(per_threshold)))
-    missing = np.zeros(len(per_threshold))
-    for k, stumps in enumerate(per_threshold):
-        for edge, left, right, unknown in stumps:
-            place = int(np.searchsorted(edges, edge))
-            values[: place + 1, k] += left
-            values[place + 1 :, k] += right
-            missing[k] += unknown
-    return Steps(name, edges, values, missing)
+def _steps(name: str, edges: Floats, columns: Floats) -> Steps:
+    """Return the steps of one feature; neighbours on which every threshold's numbers are equal become one."""
+    values = columns[:-1]
+    differs = (values[1:] != values[:-1]).any(axis=1)
+    return Steps(name, edges[differs], values[np.concatenate([[True], differs])], columns[-1])

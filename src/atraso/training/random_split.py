@@ -19,7 +19,7 @@ from atraso.core.prediction import never_crossing_many
 from atraso.core.replay import Replay
 from atraso.core.scorecard import ANCHOR
 from atraso.core.scores import best_f1_threshold, class_scores, score_card
-from atraso.training.pipeline import fit_card, rates_for_fit_and_later, state_at
+from atraso.training.cards import fit_card, rates_for_fit_and_later, state_at
 
 Ints = NDArray[np.int64]
 
@@ -61,7 +61,7 @@ def random_split(
         progress(f"random split, lead {name}", done, len(leads))
         lead = LEAD_BY_NAME[name]
         columns = known | state_at(replay, flights, lead)
-        card = fit_card(columns, departures.delay_minutes, in_fit, lead, schedule=schedule)
+        card = fit_card(columns, departures, in_fit, lead, schedule=schedule)
         held_out = np.concatenate([validation, test])
         curves = never_crossing_many(card.log_odds({n: c[held_out] for n, c in columns.items()}), ANCHOR)
         probability = 1.0 / (1.0 + np.exp(-curves[:, ANCHOR]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +21,9 @@ from atraso.core.prediction import never_crossing_many
 from atraso.core.replay import Replay
 from atraso.core.scorecard import ANCHOR
 from atraso.core.scores import auc, brier_score, ece, score_card
-from atraso.training.pipeline import state_at, train
+from atraso.training.cards import state_at
+from atraso.training.crew import LostError, done_by
+from atraso.training.pipeline import PROCESS_MEMORY_BYTES, train
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -71,47 +74,68 @@ def roll(
     months: Sequence[int],
     *,
     cards: Sequence[tuple[str, bool]],
+    processes: int = 0,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> dict[tuple[str, bool], Rolled]:
     """Predict each of *months* for each of *cards* (lead name, published schedule known).
 
-    Raises SourceError for a month without departures, or with too little before it.
+    The work is done in *processes* worker processes (0: in this one), which changes no number. Raises
+    SourceError for a month without departures, or with too little before it.
     """
-    month = months_of(departures.flights.scheduled_local)
-    unflown_month = months_of(unflown.scheduled_local)
-    absent = sorted(set(months) - set(month.tolist()))
+    absent = sorted(set(months) - set(months_of(departures.flights.scheduled_local).tolist()))
     if absent:
         raise SourceError(f"there are no departures in month {absent[0]}; months count from January of the first year")
-    wanted: list[tuple[Lead, bool]] = [(LEAD_BY_NAME[name], schedule) for name, schedule in cards]
-    replay = Replay(departures, published=unflown)
-    parts: dict[tuple[str, bool], list[Rolled]] = {card: [] for card in cards}
-    for done, now in enumerate(months):
-        progress(f"month {now}", done, len(months))
-        past, asked = month < now, month == now
+    prepare = partial(_MonthRoller, departures, unflown, days_off, tuple(cards))
+    found: dict[int, dict[tuple[str, bool], Rolled]] = {}
+    progress("reading the days in order", 0, len(months))
+    # the last months have most to learn from and take longest
+    for month, rolled in done_by(prepare, sorted(months, reverse=True), processes, PROCESS_MEMORY_BYTES):
+        if isinstance(rolled, LostError):
+            raise SourceError(f"month {month} could not be predicted: {rolled}")
+        found[month] = rolled
+        progress(f"month {month} is done", len(found), len(months))
+    return {card: _joined([found[month][card] for month in months]) for card in cards}
+
+
+class _MonthRoller:
+    """All departures of a source; predicts any month of them by a model trained on those before it."""
+
+    def __init__(
+        self, departures: DepartureTable, unflown: FlightTable, days_off: DaysOff, cards: tuple[tuple[str, bool], ...]
+    ) -> None:
+        self._departures, self._unflown, self._days_off = departures, unflown, days_off
+        self._cards: list[tuple[Lead, bool]] = [(LEAD_BY_NAME[name], schedule) for name, schedule in cards]
+        self._month = months_of(departures.flights.scheduled_local)
+        self._unflown_month = months_of(unflown.scheduled_local)
+        self._replay = Replay(departures, published=unflown)
+
+    def __call__(self, now: int) -> dict[tuple[str, bool], Rolled]:
+        """Return the predictions of month *now*, card by card."""
+        departures, days_off = self._departures, self._days_off
+        past, asked = self._month < now, self._month == now
         if not past.any():
             raise SourceError(f"there are no departures before month {now} to learn from")
-        trained = train(departures.take(past), unflown.take(unflown_month < now), days_off, cards=wanted)
-        flights = departures.flights.take(asked)
+        trained = train(
+            departures.take(past), self._unflown.take(self._unflown_month < now), days_off, cards=self._cards
+        )
+        flights, delay = departures.flights.take(asked), departures.delay_minutes[asked]
         known = calendar_features(flights.scheduled_local, days_off)
-        known |= trained.rates.features(flights) | replay.crowding(flights)
-        base_rate = float(departures.delayed[past].mean())
+        known |= trained.rates.features(flights) | self._replay.crowding(flights)
         climatology = Climatology.of(departures.delay_minutes[past])
+        rolled = {}
         for card in trained.scorecards:
-            columns = known | state_at(replay, flights, LEAD_BY_NAME[card.lead])
+            columns = known | state_at(self._replay, flights, LEAD_BY_NAME[card.lead])
             curves = never_crossing_many(card.log_odds(columns), ANCHOR)
-            parts[card.lead, card.schedule].append(
-                Rolled(
-                    flights.airline,
-                    departures.delayed[asked],
-                    1.0 / (1.0 + np.exp(-curves[:, ANCHOR])),
-                    np.full(len(flights), base_rate),
-                    month[asked],
-                    flights.scheduled_local // MINUTES_A_DAY,
-                    distribution_scores(departures.delay_minutes[asked], curves, climatology.delay_range, climatology),
-                )
+            rolled[card.lead, card.schedule] = Rolled(
+                flights.airline,
+                departures.delayed[asked],
+                1.0 / (1.0 + np.exp(-curves[:, ANCHOR])),
+                np.full(len(flights), float(departures.delayed[past].mean())),
+                self._month[asked],
+                flights.scheduled_local // MINUTES_A_DAY,
+                distribution_scores(delay, curves, climatology.delay_range, climatology),
             )
-    progress("done", len(months), len(months))
-    return {card: _joined(rolled) for card, rolled in parts.items()}
+        return rolled
 
 
 def scores_of(rolled: Rolled) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""LightGBM in its forms: one split a tree (additive), two levels (pairs), and trees of 15 and 31 leaves."""
+"""LightGBM in forms that know interactions: trees of two levels (pairs), of 15 and of 31 leaves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ SHARED: dict[str, Any] = {
     "force_row_wise": True,
     "seed": SEED,
 }
-STUMPS = {"num_leaves": 2, "learning_rate": 0.06, "feature_fraction": 0.3, "min_child_samples": 300}
 PAIRS = {"num_leaves": 4, "max_depth": 2, "learning_rate": 0.03, "feature_fraction": 0.3, "min_child_samples": 300}
 LEAVES_15 = {"num_leaves": 15, "learning_rate": 0.03, "feature_fraction": 0.4, "min_child_samples": 300}
 LEAVES_31 = {"num_leaves": 31, "learning_rate": 0.03, "feature_fraction": 0.15, "min_child_samples": 200}
