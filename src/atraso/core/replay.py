@@ -8,6 +8,7 @@ cannot matter, whatever else the tables hold.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -87,7 +88,6 @@ class Replay:
         timetable = FlightTable.concat([flights, published]) if published is not None else flights
         timetable_columns = Columns.of(timetable) if published is not None else columns
         # A flight published but never flown is taken to have been cancelled beforehand: it crowds, it is not overdue.
-        self._schedule = schedule
         self._kinds: dict[str, _Kind] = {}
         self._published: dict[str, tuple[Text, Line]] = {}
         lines = {}
@@ -140,80 +140,99 @@ class Replay:
         A number is NaN where no departure at all says anything about it.
         """
         columns = Columns.of(flights)
-        offset = flights.scheduled_local - flights.scheduled_utc
-        midnight = (at + offset) // MINUTES_A_DAY * MINUTES_A_DAY - offset
-        codes = {kind: codes_of(columns.key(kind), k.known) for kind, k in self._kinds.items()}
+        when = _When.of(at, flights.scheduled_local - flights.scheduled_utc)
+        usual = self._usual(codes_of(columns.key("airport"), self._kinds["airport"].known), when)
         out: dict[str, Floats] = {}
-        airport_month = self._kinds["airport"].left.between(
-            codes["airport"], midnight - 1 - spec.USUAL_DAYS * MINUTES_A_DAY, midnight - 1
-        )
-        usual_late = _ratio(airport_month[:, 1], airport_month[:, 0])
-        usual_delay = _ratio(airport_month[:, 2], airport_month[:, 0])
-        for kind, days in spec.HISTORY_DAYS.items():
-            left = self._kinds[kind].left
-            for d in days:
-                sums = left.between(codes[kind], midnight - 1 - d * MINUTES_A_DAY, midnight - 1)
-                out[f"late.{kind}.{d}d"] = _shrunk(sums, 1, usual_late, spec.HISTORY_SHRINKAGE_FLIGHTS)
-                if d > 1:
-                    out[f"delay.{kind}.{d}d"] = _shrunk(sums, 2, usual_delay, spec.HISTORY_SHRINKAGE_FLIGHTS)
-        for n in spec.LAST_FLIGHTS:
-            out[f"delay.flight.last{n}"] = self._kinds["flight"].mean_of_last(codes["flight"], midnight - 1, n)
-        for kind, counts in spec.LATEST.items():
-            for n in counts:
-                out[f"delay.{kind}.latest{n}"] = self._kinds[kind].mean_of_last(codes[kind], at, n)
-        for kind, minutes in spec.LIVE_MINUTES.items():
-            left = self._kinds[kind].left
-            for m in minutes:
-                sums = left.between(codes[kind], at - m, at)
-                out[f"late.{kind}.{m}m"] = _shrunk(sums, 1, usual_late, spec.LIVE_SHRINKAGE_FLIGHTS)
-                out[f"delay.{kind}.{m}m"] = _shrunk(sums, 2, usual_delay, spec.LIVE_SHRINKAGE_FLIGHTS)
-        day_start = (at + offset - spec.DAY_START_MINUTES) // MINUTES_A_DAY * MINUTES_A_DAY
-        day_start += spec.DAY_START_MINUTES - offset
-        for kind in ("airport", "airline"):
-            sums = self._kinds[kind].left.between(codes[kind], day_start - 1, at)
-            out[f"late.{kind}.today"] = _shrunk(sums, 1, usual_late, spec.LIVE_SHRINKAGE_FLIGHTS)
-            out[f"delay.{kind}.today"] = _shrunk(sums, 2, usual_delay, spec.LIVE_SHRINKAGE_FLIGHTS)
-        out |= self._excess(codes, at)
-        if self._schedule:
-            out |= self._waiting(codes, at, usual_late)
+        for kind, lines in self._kinds.items():
+            out |= self._of_kind(kind, codes_of(columns.key(kind), lines.known), when, usual)
         return out
 
-    def _excess(self, codes: dict[str, Codes], at: Minutes) -> dict[str, Floats]:
-        out: dict[str, Floats] = {}
-        for kind, minutes in spec.EXCESS_MINUTES.items():
-            over, decided = self._kinds[kind].excess, self._kinds[kind].decided
-            for m in minutes:
-                if over is not None:
-                    sums = over.between(codes[kind], at - m, at)
-                    out[f"excess.{kind}.{m}m"] = _more(sums, 2)
-                    out[f"excess_delay.{kind}.{m}m"] = _more(sums, 3)
-                if decided is not None:
-                    sums = decided.between(codes[kind], at - m, at - DELAYED_AFTER_MINUTES)
-                    out[f"decided_excess.{kind}.{m}m"] = _more(sums, 2)
-        return out
+    def state_of_keys(self, kind: str, at: int, offsets: Mapping[str, int]) -> tuple[Text, dict[str, Floats]]:
+        """Return the keys of *kind* that ever had a departure, and the state features of each at *at* (UTC minutes).
 
-    def _waiting(self, codes: dict[str, Codes], at: Minutes, usual_late: Floats) -> dict[str, Floats]:
+        *offsets* has the minutes by which local time is ahead of UTC for each origin. The features have one further
+        row per origin, in the order of *offsets*: those of a key that had no departure there. Features of a flight
+        are those of its keys: the same numbers as `state` gives.
+        """
+        known = self._kinds[kind].known
+        origins = [*(str(key).split("|", 1)[0] for key in known), *offsets]
+        codes = np.concatenate([np.arange(len(known)), np.full(len(offsets), -1)])
+        n = len(origins)
+        when = _When.of(np.full(n, at), np.array([offsets[origin] for origin in origins], dtype=np.int64))
+        usual = self._usual(codes_of(np.array(origins, dtype=np.str_), self._kinds["airport"].known), when)
+        return known, self._of_kind(kind, codes, when, usual)
+
+    def _usual(self, airports: Codes, when: _When) -> tuple[Floats, Floats]:
+        """Return the usual late rate and delay at each of *airports*, towards which sparse numbers are pulled."""
+        before = when.midnight - 1
+        month = self._kinds["airport"].left.between(airports, before - spec.USUAL_DAYS * MINUTES_A_DAY, before)
+        return _ratio(month[:, 1], month[:, 0]), _ratio(month[:, 2], month[:, 0])
+
+    def _of_kind(self, kind: str, codes: Codes, when: _When, usual: tuple[Floats, Floats]) -> dict[str, Floats]:
+        lines, at, before = self._kinds[kind], when.at, when.midnight - 1
         out: dict[str, Floats] = {}
-        known = at - DELAYED_AFTER_MINUTES  # whether a flight due by then is late is known, left or not
-        for kind, minutes in spec.DECIDED_MINUTES.items():
-            due = self._kinds[kind].due
-            if due is not None:
-                for m in minutes:
-                    sums = due.between(codes[kind], at - m, known)
-                    out[f"decided.{kind}.{m}m"] = _shrunk(sums, 1, usual_late, spec.LIVE_SHRINKAGE_FLIGHTS)
-        for kind in spec.OVERDUE_KINDS:
-            for age, (begins, ends) in self._kinds[kind].overdue.items():
-                begun, ended = begins.upto(codes[kind], at), ends.upto(codes[kind], at)
-                first = np.searchsorted(begins.order, codes[kind] * SPAN, side="left")
-                first_end = np.searchsorted(ends.order, codes[kind] * SPAN, side="left")
-                n = (begun - first) - (ended - first_end)
-                out[f"overdue.{kind}.{age}m"] = n.astype(np.float64)
-                if age == 0:
-                    scheduled = (begins.totals[begun, 0] - begins.totals[first, 0]) - (
-                        ends.totals[ended, 0] - ends.totals[first_end, 0]
-                    )
-                    out[f"waiting.{kind}"] = (n * at - scheduled).astype(np.float64)
-        return out
+
+        def tell(name: str, sums: Ints, strength: float, *, with_delay: bool = True) -> None:
+            out[f"late.{kind}.{name}"] = _shrunk(sums, 1, usual[0], strength)
+            if with_delay:
+                out[f"delay.{kind}.{name}"] = _shrunk(sums, 2, usual[1], strength)
+
+        for d in spec.HISTORY_DAYS.get(kind, ()):
+            sums = lines.left.between(codes, before - d * MINUTES_A_DAY, before)
+            tell(f"{d}d", sums, spec.HISTORY_SHRINKAGE_FLIGHTS, with_delay=d > 1)
+        if kind == "flight":
+            for n in spec.LAST_FLIGHTS:
+                out[f"delay.flight.last{n}"] = lines.mean_of_last(codes, before, n)
+        for n in spec.LATEST.get(kind, ()):
+            out[f"delay.{kind}.latest{n}"] = lines.mean_of_last(codes, at, n)
+        for m in spec.LIVE_MINUTES.get(kind, ()):
+            tell(f"{m}m", lines.left.between(codes, at - m, at), spec.LIVE_SHRINKAGE_FLIGHTS)
+        if kind in ("airport", "airline"):
+            tell("today", lines.left.between(codes, when.day_start - 1, at), spec.LIVE_SHRINKAGE_FLIGHTS)
+        for m in spec.EXCESS_MINUTES.get(kind, ()):
+            if lines.excess is not None:
+                sums = lines.excess.between(codes, at - m, at)
+                out[f"excess.{kind}.{m}m"] = _more(sums, 2)
+                out[f"excess_delay.{kind}.{m}m"] = _more(sums, 3)
+            if lines.decided is not None:
+                sums = lines.decided.between(codes, at - m, at - DELAYED_AFTER_MINUTES)
+                out[f"decided_excess.{kind}.{m}m"] = _more(sums, 2)
+        if lines.due is not None:
+            # whether a flight due 15 minutes ago is late is known, left or not
+            for m in spec.DECIDED_MINUTES[kind]:
+                sums = lines.due.between(codes, at - m, at - DELAYED_AFTER_MINUTES)
+                out[f"decided.{kind}.{m}m"] = _shrunk(sums, 1, usual[0], spec.LIVE_SHRINKAGE_FLIGHTS)
+        return out | _overdue(kind, lines, codes, at)
+
+
+@dataclass(frozen=True, slots=True)
+class _When:
+    """Moments asked about (UTC minutes), with the beginnings of their local days: midnight, and 04:00 for today."""
+
+    at: Minutes
+    midnight: Minutes
+    day_start: Minutes
+
+    @staticmethod
+    def of(at: Minutes, offset: Minutes) -> _When:
+        local, start = at + offset, spec.DAY_START_MINUTES
+        midnight = local // MINUTES_A_DAY * MINUTES_A_DAY - offset
+        return _When(at, midnight, (local - start) // MINUTES_A_DAY * MINUTES_A_DAY + start - offset)
+
+
+def _overdue(kind: str, lines: _Kind, codes: Codes, at: Minutes) -> dict[str, Floats]:
+    out: dict[str, Floats] = {}
+    for age, (begins, ends) in lines.overdue.items():
+        begun, ended = begins.upto(codes, at), ends.upto(codes, at)
+        first = np.searchsorted(begins.order, codes * SPAN, side="left")
+        first_end = np.searchsorted(ends.order, codes * SPAN, side="left")
+        n = (begun - first) - (ended - first_end)
+        out[f"overdue.{kind}.{age}m"] = n.astype(np.float64)
+        if age == 0:
+            begun_at = begins.totals[begun, 0] - begins.totals[first, 0]
+            ended_at = ends.totals[ended, 0] - ends.totals[first_end, 0]
+            out[f"waiting.{kind}"] = (n * at - (begun_at - ended_at)).astype(np.float64)
+    return out
 
 
 def _excess(
