@@ -5,24 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from atraso.artefact.bundle import BUNDLED, read_artefact
-from atraso.training import report
+from atraso.training.card_records import read_records, read_rolling
+from atraso.training.reliability_diagram import diagram_of, reliability_svg
+from atraso.training.report import model_card
 
 PAGE = Path("docs/model-card.md")
-DIAGRAM = report.diagram_of(PAGE)
-ROLLING, COMPARISON = Path("docs/records/rolling.json"), Path("docs/records/comparison.json")
+DIAGRAM = diagram_of(PAGE)
+KEPT = Path("docs/records")
 
 
 def card() -> str:
-    """Return the card; the comparison is told where its record is kept."""
+    """Return the card."""
     manifest, _ = read_artefact(BUNDLED)
-    compared = report.read_record(COMPARISON, "leads", "candidates", "months") if COMPARISON.is_file() else None
-    return report.model_card(manifest, _rolling(), compared, DIAGRAM.name)
+    records = read_records(
+        manifest,
+        KEPT / "rolling.json",
+        KEPT / "rolling-without-schedule.json",
+        KEPT / "comparison.json",
+        [KEPT / "nyc-manifest.json"],
+    )
+    return model_card(manifest, records, DIAGRAM.name)
 
 
 def diagram() -> str:
     """Return the reliability diagram as SVG."""
-    return report.reliability_svg(_rolling())
-
-
-def _rolling() -> report.Record:
-    return report.read_rolling(ROLLING)
+    return reliability_svg(read_rolling(KEPT / "rolling.json"))

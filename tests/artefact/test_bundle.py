@@ -72,7 +72,7 @@ def test_no_folder_says_what_to_give(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("format_version", 99, "written in format 99, this version of Atraso reads format 1"),
+        ("format_version", 99, "written in format 99, this version of Atraso reads format 2"),
         ("feature_fingerprint", "0" * 64, "the manifest's checksum is not that of its content"),
         ("base_rate", "much", "is not a manifest"),
     ],

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from atraso.artefact.manifest import AirlineCard, AirportCard, GoldenFlight, Manifest, PlaceCard
+from atraso.artefact.manifest import FORMAT_VERSION, AirlineCard, AirportCard, GoldenFlight, Manifest, PlaceCard
 from atraso.artefact.scorer import ChallengeAnswer, PredictionTable
 from atraso.artefact.times import moment_of
 from atraso.core.codes import flight_number_of, place_of
@@ -26,7 +26,7 @@ NEW = "was not seen in training"
 def manifest(*airports: AirportCard) -> Manifest:
     airports = airports or (SCEL,)
     return Manifest(
-        format_version=1,
+        format_version=FORMAT_VERSION,
         version="2017.1+abcdef",
         created_at="2026-01-02T03:04:05+00:00",
         checksum="ab" * 32,
@@ -52,6 +52,7 @@ def manifest(*airports: AirportCard) -> Manifest:
         libraries={},
         files=(),
         golden=(GoldenFlight("LAN", "282", "SCEL", "SPJC", "2018-01-03T08:30:00", 0.3, (0.6, 0.3, 0.15, 0.075)),),
+        delay_counts={"-5": 40, "0": 20, "10": 20, "30": 20},
     )
 
 

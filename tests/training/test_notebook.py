@@ -24,6 +24,8 @@ def test_the_notebook_runs_to_its_end_and_saves_a_model(tmp_path: Path, monkeypa
     """Executed on generated flights, every cell works, and the artefact it wrote passes every check."""
     monkeypatch.setenv("ATRASO_SCL_DATA", str(generated_scl_file()))
     monkeypatch.setenv("PYTHONPATH", str(NOTEBOOK.parents[1]))
+    monkeypatch.setenv("ATRASO_CANDIDATES", "reference,scorecard,splines")
+    monkeypatch.setenv("ATRASO_LEADS", "1h")
     monkeypatch.setenv("ATRASO_MODEL_OUT", str(tmp_path / "made"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(FEWER))
@@ -34,4 +36,5 @@ def test_the_notebook_runs_to_its_end_and_saves_a_model(tmp_path: Path, monkeypa
     printed = "".join(o.get("text", "") for cell in notebook.cells for o in cell.get("outputs", []))
     pictures = sum("image/png" in o.get("data", {}) for cell in notebook.cells for o in cell.get("outputs", []))
     assert load_scorer(tmp_path / "made").manifest.version in printed
-    assert pictures == 2
+    assert "the simplest within one standard error of the best" in printed
+    assert pictures == 3

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -11,7 +12,9 @@ from atraso.artefact.bundle import BUNDLED, read_artefact
 from atraso.core.distribution import DistributionScores
 from atraso.core.errors import SourceError
 from atraso.training.breakdown import LEAST_FLIGHTS, breakdown
-from atraso.training.report import model_card, read_record, read_rolling, reliability_svg
+from atraso.training.card_records import Records, read_record, read_records, read_rolling
+from atraso.training.reliability_diagram import reliability_svg
+from atraso.training.report import model_card
 from atraso.training.rolling import Rolled, scores_and_differences
 
 
@@ -42,6 +45,8 @@ def record() -> dict[str, object]:
         "paired": paired,
         "rolling": "5:6",
         "schedule": True,
+        "command": "atraso evaluate --rolling 5:6 --json",
+        "data": {"fingerprint": read_artefact(BUNDLED)[0].training_data},
         "random_split": {"warning": "it flatters", "leads": drawn},
     }
     return dict(json.loads(json.dumps(found)))
@@ -71,7 +76,7 @@ def test_a_balanced_score_called_a_probability_loses_all_its_skill() -> None:
 def test_the_card_has_each_lead_month_and_airline_with_the_records_figures(record: dict[str, object]) -> None:
     """What the record holds stands in the card, to the digits shown, beside the model's version and checksum."""
     manifest, _ = read_artefact(BUNDLED)
-    text = model_card(manifest, record, None, "picture.svg")
+    text = model_card(manifest, Records(record), "picture.svg")
     leads = record["leads"]
     assert isinstance(leads, dict)
 
@@ -86,6 +91,40 @@ def test_the_card_has_each_lead_month_and_airline_with_the_records_figures(recor
     assert "1h - 12h" in text
     assert "(picture.svg)" in text
     assert "None" not in text
+
+
+def test_what_is_known_without_the_schedule_and_elsewhere_stands_beside(record: dict[str, object]) -> None:
+    """The cost of having no schedule is told lead by lead, and so are the scores of another airport's model."""
+    manifest, _ = read_artefact(BUNDLED)
+    elsewhere = msgspec.structs.replace(
+        manifest, airports=(msgspec.structs.replace(manifest.airports[0], iata="JFK"),), n_departures=777
+    )
+    leads = record["leads"]
+    assert isinstance(leads, dict)
+    worse = {name: {**scores, "auc": scores["auc"] - 0.004} for name, scores in leads.items()}
+    text = model_card(manifest, Records(record, {**record, "leads": worse}, None, (elsewhere,)), "picture.svg")
+    without = text.split("## Without the published schedule")[1].split("\n## ")[0]
+    beside = text.split("## The same recipe elsewhere: JFK")[1].split("\n## ")[0]
+
+    assert len(re.findall(r"\(-0\.004\)", without)) == len(leads)
+    assert "777 departures" in beside
+    assert f"| 1h | {manifest.scores['1h']['auc']:.3f} | {manifest.scores['1h']['auc']:.3f} |" in beside
+
+
+def test_records_of_other_departures_are_not_told_of_a_model(tmp_path: Path, record: dict[str, object]) -> None:
+    """A record that was made from other data, or with the schedule where it should be without, is refused."""
+    manifest, _ = read_artefact(BUNDLED)
+    good, other = tmp_path / "good.json", tmp_path / "other.json"
+    good.write_text(json.dumps(record))
+    other.write_text(json.dumps({**record, "data": {"fingerprint": "another"}}))
+
+    assert read_records(manifest, good, None, None, []).rolling == record
+    with pytest.raises(SourceError, match="other departures"):
+        read_records(manifest, other, None, None, [])
+    with pytest.raises(SourceError, match="the second one without"):
+        read_records(manifest, good, good, None, [])
+    with pytest.raises(SourceError, match="manifest of a model"):
+        read_records(manifest, good, None, None, [good])
 
 
 def test_the_diagram_draws_a_line_per_lead(record: dict[str, object]) -> None:

@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class AirportCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +92,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     libraries: dict[str, str]
     files: tuple[FileDigest, ...]
     golden: tuple[GoldenFlight, ...]
-    delay_counts: dict[str, int] = {}
+    delay_counts: dict[str, int]
 
     def content_checksum(self) -> str:
         """Return the checksum that this manifest's content has."""

@@ -72,6 +72,8 @@ def evaluate(
 
     if history is not None and rejects is not None and Path(history).resolve() == rejects.resolve():
         raise SettingsError(f"--rejects {rejects} names the file that is read; choose another")
+    if data == history == "-":
+        raise SettingsError("standard input can be read once: give --data or --history as a file")
     origins = origins_of(origin)
     about: dict[str, object]
     if rolling is not None:

@@ -69,22 +69,43 @@ def show(folder: Path | None, as_json: bool) -> None:
     help="Record of `atraso train --compare --out FILE`.",
 )
 @click.option(
+    "--without-schedule",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What the same command printed with --no-schedule.",
+)
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Manifest of a model of another airport, to stand beside (repeatable).",
+)
+@click.option(
     "--out",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
     help="Markdown file; its diagram, NAME-reliability.svg, goes beside it.",
 )
 @click.option("--replace", is_flag=True, help="Overwrite a card that is already there.")
-def card(folder: Path | None, rolling: Path, comparison: Path | None, out: Path, replace: bool) -> None:
+def card(
+    folder: Path | None,
+    rolling: Path,
+    comparison: Path | None,
+    without_schedule: Path | None,
+    beside: tuple[Path, ...],
+    out: Path,
+    replace: bool,
+) -> None:
     """Write the model card of FOLDER, or of the bundled artefact, from its manifest and the records of its scores.
 
     The card says what the model learnt from, how good it was on months it had not seen, by month and by airline, where
-    it fails, and what the usual mistakes would have claimed.
+    it fails, and what the usual mistakes would have claimed. A record of other departures than the model's is refused.
     """
     from atraso.artefact.bundle import BUNDLED, read_artefact
     from atraso.cli.outputs import STANDARD_OUTPUT, written_whole
     from atraso.core.errors import SettingsError
-    from atraso.training.report import diagram_of, model_card, read_record, read_rolling, reliability_svg
+    from atraso.training.card_records import read_records
+    from atraso.training.reliability_diagram import diagram_of, reliability_svg
+    from atraso.training.report import model_card
 
     if str(out) == STANDARD_OUTPUT:
         raise SettingsError("a card has a diagram beside it: --out needs a file")
@@ -95,11 +116,10 @@ def card(folder: Path | None, rolling: Path, comparison: Path | None, out: Path,
     if not out.parent.is_dir():
         raise SettingsError(f"the card cannot be written: there is no folder {out.parent}")
     manifest, _ = read_artefact(folder or BUNDLED)
-    months = read_rolling(rolling)
-    compared = read_record(comparison, "leads", "candidates", "months") if comparison is not None else None
+    records = read_records(manifest, rolling, without_schedule, comparison, beside)
     for path, text in (
-        (out, model_card(manifest, months, compared, diagram.name)),
-        (diagram, reliability_svg(months)),
+        (out, model_card(manifest, records, diagram.name)),
+        (diagram, reliability_svg(records.rolling)),
     ):
         with written_whole(str(path)) as stream:
             stream.write(text.encode())

