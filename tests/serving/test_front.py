@@ -21,7 +21,7 @@ PATHS = ("/v1/predictions", "/predict")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "content_type",
-    ["", "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", "application/jsonx"],
+    ["", "text/plain", "multipart/form-data", "application/json; charset=latin-1", "application/jsonx"],
 )
 def test_415(path: str, content_type: str) -> None:
     """A body that is not announced as JSON in UTF-8 is refused with 415."""
@@ -42,7 +42,7 @@ def test_content_types_of_json(content_type: str) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get", "NONSENSE"])
 @pytest.mark.parametrize(
-    ("path", "allow"), [("/v1/predictions", "GET, HEAD, POST"), ("/predict", "POST"), ("/", "GET, HEAD")]
+    ("path", "allow"), [("/v1/predictions", "GET, HEAD, POST"), ("/predict", "GET, HEAD, POST"), ("/", "GET, HEAD")]
 )
 def test_405(method: str, path: str, allow: str) -> None:
     """A method that a path does not take is refused with 405 and the list of those it takes."""

@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from atraso.core.calendar import DaysOff
 from atraso.core.rates import FrozenRates
-from atraso.core.scorecard import Scorecard, Steps
+from atraso.core.scorecard import ANCHOR, Scorecard, Steps
+
+Floats = NDArray[np.float64]
+
+
+# Log-odds are kept to this many digits after the point: hundreds of them add up to less than one in a thousand million.
+DIGITS = 12
+LEAST_RISE, AGREEMENT = 1e-5, 1e-7
 
 
 class StepsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One feature's steps; `values` has one row more than `edges`, each row one number per threshold."""
+    """One feature's steps, written as the other thresholds are learnt: from the one at 15 minutes.
+
+    `anchor` has one number more than `edges`: the log-odds at 15 minutes. Those of threshold k are `slopes[k]` of the
+    scorecard times these, and from each interval i of `further[k]` on (pairs of i and a number) that number more.
+    `missing` has one number per threshold.
+    """
 
     feature: str
     edges: tuple[float, ...]
-    values: tuple[tuple[float, ...], ...]
+    anchor: tuple[float, ...]
+    further: tuple[tuple[tuple[int, float], ...], ...]
     missing: tuple[float, ...]
 
 
 class ScorecardFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One lead's scorecard, with or without the published schedule."""
+    """One lead's scorecard, with or without the published schedule; `bias` and `slopes` are per threshold."""
 
     lead: str
     schedule: bool
     bias: tuple[float, ...]
+    slopes: tuple[float, ...]
     steps: tuple[StepsFile, ...]
     reference: dict[str, float]
     weight: dict[str, float]
@@ -51,33 +66,50 @@ class TablesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def scorecard_file(card: Scorecard) -> ScorecardFile:
-    """Return the file form of a scorecard."""
-    steps = tuple(
-        StepsFile(
-            s.feature,
-            tuple(s.edges.tolist()),
-            tuple(tuple(row) for row in s.values.tolist()),
-            tuple(s.missing.tolist()),
-        )
-        for s in card.steps
-    )
+    """Return the file form of a scorecard; read back, it gives the same log-odds within 1e-9."""
+    slopes = _slopes(card)
+    steps = []
+    for step in card.steps:
+        anchor = np.round(step.values[:, ANCHOR], DIGITS)
+        rest = step.values - anchor[:, None] * slopes
+        added = np.round(np.diff(rest, axis=0, prepend=np.zeros((1, len(slopes)))), DIGITS - 1)
+        added[:, ANCHOR] = 0.0
+        further = tuple(tuple((int(i), float(column[i])) for i in np.flatnonzero(column)) for column in added.T)
+        missing = tuple(np.round(step.missing, DIGITS).tolist())
+        steps.append(StepsFile(step.feature, tuple(step.edges.tolist()), tuple(anchor.tolist()), further, missing))
     bias = tuple(card.bias.tolist())
-    return ScorecardFile(card.lead, card.schedule, bias, steps, dict(card.reference), dict(card.weight))
+    return ScorecardFile(
+        card.lead, card.schedule, bias, tuple(slopes.tolist()), tuple(steps), dict(card.reference), dict(card.weight)
+    )
 
 
 def scorecard_of(file: ScorecardFile) -> Scorecard:
     """Return the scorecard of a file form."""
-    width = len(file.bias)
-    steps = tuple(
-        Steps(
-            s.feature,
-            np.array(s.edges, dtype=np.float64),
-            np.array(s.values, dtype=np.float64).reshape(len(s.edges) + 1, width),
-            np.array(s.missing, dtype=np.float64).reshape(width),
-        )
-        for s in file.steps
-    )
-    return Scorecard(file.lead, file.schedule, np.array(file.bias), steps, file.reference, file.weight)
+    slopes = np.array(file.slopes, dtype=np.float64)
+    steps = []
+    for step in file.steps:
+        anchor = np.array(step.anchor, dtype=np.float64)
+        added = np.zeros((len(anchor), len(slopes)))
+        for k, jumps in enumerate(step.further):
+            for interval, number in jumps:
+                added[interval, k] = number
+        values = anchor[:, None] * slopes + np.cumsum(added, axis=0)
+        steps.append(Steps(step.feature, np.array(step.edges, dtype=np.float64), values, np.array(step.missing)))
+    return Scorecard(file.lead, file.schedule, np.array(file.bias), tuple(steps), file.reference, file.weight)
+
+
+def _slopes(card: Scorecard) -> Floats:
+    """Return by how much each threshold's steps are a scaled copy of the anchor's: what most of them agree on."""
+    risen = np.concatenate([np.diff(step.values, axis=0) for step in card.steps] or [np.zeros((0, len(card.bias)))])
+    risen = risen[np.abs(risen[:, ANCHOR]) > LEAST_RISE]
+    if not len(risen):
+        return np.ones(len(card.bias))
+    ratios = risen / risen[:, [ANCHOR]]
+    usual = np.median(ratios, axis=0)
+    # of those that agree, the greatest rise tells it with most digits
+    agree = np.abs(ratios - usual) <= AGREEMENT * np.maximum(np.abs(usual), 1.0)
+    told = np.argmax(np.where(agree, np.abs(risen[:, [ANCHOR]]), 0.0), axis=0)
+    return np.asarray(ratios[told, np.arange(ratios.shape[1])], dtype=np.float64)
 
 
 def rates_file(rates: FrozenRates) -> dict[str, dict[str, tuple[float, float, float]]]:

@@ -15,11 +15,13 @@ from starlette.responses import Response
 from atraso.artefact.scorer import Scorer
 from atraso.core.errors import AtrasoError
 from atraso.serving.challenge import Challenge
-from atraso.serving.front import Front
+from atraso.serving.front import Front, Handler
 from atraso.serving.headers import SecurityHeaders
+from atraso.serving.inference import Inference
+from atraso.serving.old_form import OldForm
 from atraso.serving.openapi import openapi_document
 from atraso.serving.ops import ops_routes
-from atraso.serving.pages import page_routes
+from atraso.serving.pages import page_routes, page_templates
 from atraso.serving.predictions import DEFAULT_LIMITS, Limits, Predictions
 from atraso.serving.problems import MethodNotAllowedError, NoSuchRouteError, refusal_of
 
@@ -31,21 +33,26 @@ def create_app(scorer: Scorer, *, limits: Limits = DEFAULT_LIMITS, now: Callable
     """
     predictions = Predictions(scorer, limits, now)
     challenge = Challenge(scorer, limits)
+    inference = Inference(scorer, limits)
+    templates = page_templates(scorer.manifest)
+    form = OldForm(scorer, templates.get_template("class.html"))
     document = openapi_document(scorer, predictions, limits)
     routes = [
         *ops_routes(scorer.manifest, msgspec.json.encode(document)),
-        *page_routes(scorer.manifest, predictions, document, now),
+        *inference.routes(),
+        *page_routes(templates, scorer.manifest, predictions, document, now),
     ]
     middleware = [Middleware(SecurityHeaders)]
     rest = Starlette(
         routes=routes, middleware=middleware, exception_handlers={HTTPException: _refuse, Exception: _refuse}
     )
     rest.router.redirect_slashes = False  # a redirect would be built from the client's own Host header
-    table = {
+    table: dict[str, dict[str, Handler]] = {
         "/v1/predictions": {"GET": predictions.get, "HEAD": predictions.get, "POST": predictions.post},
-        "/predict": {"POST": challenge.post},
+        "/predict": {"GET": form.get, "HEAD": form.get, "POST": challenge.post},
+        **inference.handlers(),
     }
-    return Front(table, rest, limits.max_body_bytes)
+    return Front(table, rest, limits.max_body_bytes, forms={"/predict": form.post}, unannounced=inference.handlers())
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -6,10 +6,11 @@ out: each becomes a problem document.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from atraso.serving.headers import SECURITY_HEADERS
 from atraso.serving.problems import (
     BodyTooLargeError,
     MethodNotAllowedError,
@@ -18,15 +19,22 @@ from atraso.serving.problems import (
     refusal_of,
 )
 
-# From a request (its scope and its whole body, empty for GET) to the JSON of its answer.
+
+class Page(bytes):
+    """An answer for people: HTML, where any other answer is JSON."""
+
+
+# From a request (its scope and its whole body, empty for GET) to the bytes of its answer.
 Handler = Callable[[Scope, bytes], Awaitable[bytes]]
 Table = Mapping[str, Mapping[str, Handler]]
 
+FORM_TYPE = b"application/x-www-form-urlencoded"
 _ANSWER_HEADERS = (
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
+_PAGE_HEADERS = ((b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store"), *SECURITY_HEADERS)
 
 
 class ClientGoneError(Exception):
@@ -34,11 +42,25 @@ class ClientGoneError(Exception):
 
 
 class Front:
-    """Answers the paths of *table* by method, and leaves all others to *rest*."""
+    """Answers the paths of *table* by method, and leaves all others to *rest*.
 
-    def __init__(self, table: Table, rest: ASGIApp, max_body_bytes: int) -> None:
+    A body is JSON and says so; the paths of *forms* take one of an HTML form too, those of *unannounced* take JSON
+    whose type is not told.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        rest: ASGIApp,
+        max_body_bytes: int,
+        *,
+        forms: Mapping[str, Handler],
+        unannounced: Collection[str],
+    ) -> None:
         self.table = table
         self.rest = rest
+        self.forms = forms
+        self.unannounced = frozenset(unannounced)
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,9 +84,15 @@ class Front:
             handler = handlers.get(method)
             if handler is None:
                 raise MethodNotAllowedError(tuple(handlers))
-            body = await self._body(scope["headers"], receive) if method == "POST" else b""
+            body = b""
+            if method == "POST":
+                content_type, announced = _announced(scope["headers"])
+                if content_type != b"application/json" and not _is_json(content_type):
+                    handler = self._other_handler(scope["path"], content_type)
+                body = await self._body(announced, receive)
             content = await handler(scope, body)
-            headers = (*_ANSWER_HEADERS, (b"content-length", b"%d" % len(content)))
+            kind = _PAGE_HEADERS if isinstance(content, Page) else _ANSWER_HEADERS
+            headers = (*kind, (b"content-length", b"%d" % len(content)))
         except ClientGoneError:
             return
         except Exception as error:
@@ -74,16 +102,18 @@ class Front:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else content})
 
-    async def _body(self, headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> bytes:
-        """Return the whole body of a JSON request, or raise what is wrong with it."""
-        content_type, announced = b"", None
-        for name, value in headers:
-            if name == b"content-type":
-                content_type = value
-            elif name == b"content-length":
-                announced = value
-        if content_type != b"application/json" and not _is_json(content_type):
-            raise UnsupportedMediaTypeError("the content type must be application/json, in UTF-8")
+    def _other_handler(self, path: str, content_type: bytes) -> Handler:
+        """Return what answers a body sent to *path* that is not announced as JSON, or raise that nothing does."""
+        if not content_type and path in self.unannounced:
+            return self.table[path]["POST"]
+        handler = self.forms.get(path)
+        if handler is None or content_type.split(b";")[0].strip().lower() != FORM_TYPE:
+            also = f", or {FORM_TYPE.decode()} for a form" if handler else ""
+            raise UnsupportedMediaTypeError(f"the content type must be application/json, in UTF-8{also}")
+        return handler
+
+    async def _body(self, announced: bytes | None, receive: Receive) -> bytes:
+        """Return the whole body of a request of *announced* length, or raise what is wrong with it."""
         if announced is not None and int(announced) > self._max_body_bytes:
             raise self._too_large()
         chunks: list[bytes] = []
@@ -104,6 +134,17 @@ class Front:
 
     def _too_large(self) -> BodyTooLargeError:
         return BodyTooLargeError(f"the body is larger than {self._max_body_bytes} bytes")
+
+
+def _announced(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None]:
+    """Return the type of content that is announced, empty for none, and its length."""
+    content_type, length = b"", None
+    for name, value in headers:
+        if name == b"content-type":
+            content_type = value
+        elif name == b"content-length":
+            length = value
+    return content_type, length
 
 
 def _is_json(content_type: bytes) -> bool:

@@ -14,6 +14,10 @@ from atraso import __version__
 from atraso.artefact.manifest import GoldenFlight, Manifest
 from atraso.artefact.scorer import Scorer
 from atraso.serving import wire
+from atraso.serving.front import FORM_TYPE
+from atraso.serving.inference import InferAnswer, InferRequest
+from atraso.serving.old_form import AIRLINES, NAMES
+from atraso.serving.openapi_inference import inference_paths
 from atraso.serving.predictions import Limits, Predictions
 from atraso.serving.problems import PROBLEM_JSON, STATUSES, problem_body
 from atraso.serving.wire import Place
@@ -26,6 +30,8 @@ _SHAPES = (
     wire.Answer,
     wire.ChallengeRequest,
     wire.ChallengeClasses,
+    InferRequest,
+    InferAnswer,
     wire.HealthAnswer,
     wire.ReadyAnswer,
     wire.ModelCard,
@@ -33,6 +39,7 @@ _SHAPES = (
     wire.Problem,
 )
 _EXAMPLE_ID = "01KAQ5V8Z0M4T7C2P9R3X6W1JD"
+_NAUGHT_OR_ONE = {"type": "integer", "enum": [0, 1]}
 _BODY_STATUSES = (400, 408, 413, 415, 422, 431, 500, 503)
 _QUERY_STATUSES = (400, 408, 422, 431, 500, 503)
 
@@ -116,12 +123,28 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
                 "predictChallenge",
                 "The flight-delay challenge",
                 "The challenge's own contract, unchanged: airline, kind of flight and month in, 0 or 1 out. Every "
-                "refusal of the content is a 400.",
-                _json("ChallengeClasses", classes),
+                "refusal of the content is a 400. An HTML form may send `var1` to `var36` instead, and is answered "
+                "with a page.",
+                _json("ChallengeClasses", classes) | _html(),
                 tuple(s for s in _BODY_STATUSES if s != 422),
-                body=_json("ChallengeRequest", facts),
-            )
+                body=_json("ChallengeRequest", facts) | _old_form(),
+            ),
+            "get": _operation(
+                "predictOldForm",
+                "The challenge's old form",
+                f"36 numbers, 0 or 1 each: `{NAMES[0]}` to `{NAMES[AIRLINES - 1]}` the airlines in alphabetical order, "
+                f"`{NAMES[AIRLINES]}` 1 for an international flight, `{NAMES[AIRLINES + 1]}` to `{NAMES[-1]}` the "
+                "months. One airline and one month must be 1; what is not sent is 0. Answered with a page.",
+                _html(),
+                tuple(s for s in _QUERY_STATUSES if s != 422),
+                parameters=[
+                    {"name": name, "in": "query", "required": False, "schema": _NAUGHT_OR_ONE}
+                    | ({"example": 1} if name in (NAMES[0], NAMES[-1]) else {})
+                    for name in NAMES
+                ],
+            ),
         },
+        **inference_paths(scorer.manifest.version, flight),
         "/health": _get("health", "The challenge's health check", "HealthAnswer", {"status": "OK"}),
         "/health/live": _get("live", "Is the process alive?", "HealthAnswer", {"status": "alive"}),
         "/health/ready": _get("ready", "Does it answer predictions?", "ReadyAnswer"),
@@ -173,6 +196,12 @@ def _get(name: str, summary: str, schema: str, example: Json | None = None) -> J
 def _json(schema: str, example: Json | None = None) -> Json:
     content: Json = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
     return {"application/json": content if example is None else content | {"example": example}}
+
+
+def _old_form() -> Json:
+    properties = dict.fromkeys(NAMES, _NAUGHT_OR_ONE)
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {FORM_TYPE.decode(): {"schema": schema, "example": {NAMES[0]: 1, NAMES[-1]: 1}}}
 
 
 def _html() -> Json:

@@ -34,11 +34,32 @@ _TIME = re.compile(r"\d\d:\d\d(:\d\d)?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:]{2,39}\](:\d{1,5})?", re.ASCII)
 
 
+def page_templates(manifest: Manifest) -> jinja2.Environment:
+    """Return the templates of all pages about the model of *manifest*."""
+    loader = jinja2.FileSystemLoader(WEB / "templates")
+    templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    templates.trim_blocks = templates.lstrip_blocks = True
+    templates.filters["coded"] = coded
+    # A browser keeps the files it has: when they change, so does their address.
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in sorted((WEB / "static").iterdir()))).hexdigest()
+    templates.globals |= {
+        "model": manifest,
+        "files_version": digest[:12],
+        "usual": percent(manifest.base_rate),
+        "threshold": percent(manifest.decision_threshold),
+    }
+    return templates
+
+
 def page_routes(
-    manifest: Manifest, predictions: Predictions, document: Mapping[str, Any], now: Callable[[], float] = time.time
+    templates: jinja2.Environment,
+    manifest: Manifest,
+    predictions: Predictions,
+    document: Mapping[str, Any],
+    now: Callable[[], float] = time.time,
 ) -> list[BaseRoute]:
     """Return the routes of the page, the reference and what they load; *now* is the time for the date proposed."""
-    pages = _Pages(manifest, predictions, document, now)
+    pages = _Pages(templates, manifest, predictions, document, now)
     return [
         Route("/", pages.page, methods=["GET"]),
         Route("/docs", pages.docs, methods=["GET"]),
@@ -50,20 +71,13 @@ class _Pages:
     """The pages of one model, with their templates loaded once."""
 
     def __init__(
-        self, manifest: Manifest, predictions: Predictions, document: Mapping[str, Any], now: Callable[[], float]
+        self,
+        templates: jinja2.Environment,
+        manifest: Manifest,
+        predictions: Predictions,
+        document: Mapping[str, Any],
+        now: Callable[[], float],
     ) -> None:
-        loader = jinja2.FileSystemLoader(WEB / "templates")
-        templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-        templates.trim_blocks = templates.lstrip_blocks = True
-        templates.filters["coded"] = coded
-        # A browser keeps the files it has: when they change, so does their address.
-        digest = hashlib.sha256(b"".join(p.read_bytes() for p in sorted((WEB / "static").iterdir()))).hexdigest()
-        templates.globals |= {
-            "model": manifest,
-            "files_version": digest[:12],
-            "usual": percent(manifest.base_rate),
-            "threshold": percent(manifest.decision_threshold),
-        }
         self._page = templates.get_template("page.html")
         self._docs = templates.get_template("docs.html")
         self._manifest = manifest

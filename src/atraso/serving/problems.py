@@ -19,6 +19,7 @@ from atraso.serving.wire import Place, Problem
 log = logging.getLogger("atraso.serving")
 
 PROBLEM_JSON = "application/problem+json"
+INFERENCE = "/v2"
 _FRAMES_TOLD = 6
 _encode = msgspec.json.Encoder().encode
 
@@ -45,6 +46,10 @@ class ChallengeRefusedError(WrongPlacesError):
     """The challenge's contract knows one status for every refusal of a content."""
 
 
+class InferenceRefusedError(AtrasoError):
+    """A question in the Open Inference Protocol that cannot be answered."""
+
+
 class UnsupportedMediaTypeError(WholeRequestError):
     """The content type is not JSON."""
 
@@ -69,6 +74,7 @@ class MethodNotAllowedError(AtrasoError):
 STATUS_OF: dict[type[BaseException], int] = {
     NotJsonError: 400,
     ChallengeRefusedError: 400,
+    InferenceRefusedError: 400,
     NoSuchRouteError: 404,
     MethodNotAllowedError: 405,
     BodyTooLargeError: 413,
@@ -82,7 +88,7 @@ STATUSES: dict[int, tuple[str, str]] = {
     400: (
         "Bad Request",
         "the body is not JSON (NaN, Infinity, broken, not UTF-8, nested deeper than 8 levels), the request line or "
-        "a header is malformed, or `/predict` refuses the content",
+        "a header is malformed, or `/predict` or `/v2` refuses the content",
     ),
     404: ("Not Found", "there is no such route"),
     405: ("Method Not Allowed", "the route does not take this method; `Allow` lists those it takes"),
@@ -135,7 +141,11 @@ def refusal_of(error: Exception, path: str) -> Refusal:
         places = (Place("", detail),)
     if isinstance(error, BodyTooLargeError):
         headers.append(("connection", "close"))  # the rest of the body will not be read
-    body = problem_body(status, detail, places)
+    if path == INFERENCE or path.startswith(f"{INFERENCE}/"):  # that protocol has a form of its own for errors
+        headers[0] = ("content-type", "application/json")
+        body = _encode({"error": detail})
+    else:
+        body = problem_body(status, detail, places)
     return Refusal(status, (*headers, ("content-length", str(len(body)))), body)
 
 

@@ -1,0 +1,224 @@
+"""`/v2`: the Open Inference Protocol (REST), so that clients of other model servers can ask this one.
+
+A flight is one row of the input tensors, an answer one row of the output tensors. The engine is that of `/v1`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from atraso import __version__
+from atraso.artefact.scorer import Scorer
+from atraso.core.errors import FieldError
+from atraso.core.flights import Flight, FlightTable
+from atraso.core.prediction import EXCEEDS_MINUTES, QUANTILES
+from atraso.serving.front import Handler
+from atraso.serving.places import CrowdedError, decoded
+from atraso.serving.predictions import AT_A_TIME, ONE_BY_ONE, Limits
+from atraso.serving.problems import InferenceRefusedError
+
+NAME = "atraso"
+PLATFORM = "atraso_scorecard"
+TEXT, INTEGER, REAL = "BYTES", "INT64", "FP64"
+BINARY_HEADER = b"inference-header-content-length"
+
+# Input -> the types it is taken in, and whether it must be there.
+INPUTS: dict[str, tuple[tuple[str, ...], bool]] = {
+    "airline": ((TEXT,), True),
+    "flight_number": ((TEXT, INTEGER), True),
+    "destination": ((TEXT,), True),
+    "scheduled_departure": ((TEXT,), True),
+    "origin": ((TEXT,), False),
+}
+# Output -> its type and its columns (0: a plain list).
+OUTPUTS: dict[str, tuple[str, int]] = {
+    "delay_probability": (REAL, 0),
+    "delayed": (INTEGER, 0),
+    "base_rate": (REAL, 0),
+    "exceeds": (REAL, len(EXCEEDS_MINUTES)),
+    "minutes": (REAL, len(QUANTILES)),
+}
+
+
+class Tensor(msgspec.Struct, frozen=True):
+    """A named column of values with its shape and type."""
+
+    name: str
+    shape: tuple[int, ...]
+    datatype: str
+    data: list[Any]
+
+
+class AskedOutput(msgspec.Struct, frozen=True):
+    """An output that is wanted."""
+
+    name: str
+
+
+class InferRequest(msgspec.Struct, frozen=True):
+    """Input tensors, and which outputs are wanted (all, where none is named)."""
+
+    inputs: tuple[Tensor, ...]
+    id: str | None = None
+    outputs: tuple[AskedOutput, ...] = ()
+
+
+class InferAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Output tensors of the model that answered."""
+
+    model_name: str
+    model_version: str
+    outputs: list[Tensor]
+    id: str | None = None
+
+
+_request = msgspec.json.Decoder(InferRequest)
+_encode = msgspec.json.Encoder().encode
+
+
+class Inference:
+    """Answers the protocol's questions with one scorer, which is its only model."""
+
+    def __init__(self, scorer: Scorer, limits: Limits) -> None:
+        self._scorer = scorer
+        self._limits = limits
+        self._version = scorer.manifest.version
+
+    def handlers(self) -> dict[str, dict[str, Handler]]:
+        """Return what answers the questions about flights, by path and method."""
+        return {f"{base}/infer": {"POST": self.infer} for base in bases(self._version)}
+
+    def routes(self) -> list[Route]:
+        """Return the routes about server and model; their answers never change while the service lives."""
+        ready = {"name": NAME, "ready": True}
+        constants: dict[str, Any] = {
+            "/v2": {"name": "atraso", "version": __version__, "extensions": []},
+            "/v2/health/live": {"live": True},
+            "/v2/health/ready": {"ready": True},
+        }
+        for base in bases(self._version):
+            constants |= {base: self._metadata(), f"{base}/ready": ready}
+        return [Route(path, _constant(_encode(answer)), methods=["GET"]) for path, answer in constants.items()]
+
+    async def infer(self, scope: Scope, body: bytes) -> bytes:
+        """Answer input tensors with output tensors; raises NotJsonError and InferenceRefusedError."""
+        if any(name == BINARY_HEADER for name, _ in scope["headers"]):
+            raise InferenceRefusedError("tensors are taken as JSON only: set binary_data=False in your client")
+        try:
+            request = decoded(body, _request)
+            if request is None:
+                request = _request.decode(body)  # to say what does not fit
+        except (CrowdedError, msgspec.ValidationError) as error:
+            raise InferenceRefusedError(str(error)) from None
+        columns = self._columns(request.inputs)
+        wanted = [output.name for output in request.outputs] or list(OUTPUTS)
+        unknown = [name for name in wanted if name not in OUTPUTS]
+        if unknown:
+            raise InferenceRefusedError(f"there is no output {unknown[0]!r}; there are: {', '.join(OUTPUTS)}")
+        values = await self._values(columns)
+        outputs = [
+            Tensor(name, shape, OUTPUTS[name][0], data)
+            for name in wanted
+            for shape, data in [_flattened(values[name], OUTPUTS[name][1])]
+        ]
+        return _encode(InferAnswer(NAME, self._version, outputs, request.id))
+
+    def _metadata(self) -> dict[str, Any]:
+        inputs = [
+            {"name": name, "datatype": kinds[0], "shape": [-1], "parameters": {"optional": not needed}}
+            for name, (kinds, needed) in INPUTS.items()
+        ]
+        outputs = [
+            {"name": name, "datatype": kind, "shape": [-1, columns] if columns else [-1]}
+            for name, (kind, columns) in OUTPUTS.items()
+        ]
+        versions = [self._version]
+        return {"name": NAME, "versions": versions, "platform": PLATFORM, "inputs": inputs, "outputs": outputs}
+
+    def _columns(self, inputs: Iterable[Tensor]) -> dict[str, list[str]]:
+        """Return the text of each input, row by row; all have the same number of rows."""
+        columns: dict[str, list[str]] = {}
+        for tensor in inputs:
+            if tensor.name not in INPUTS:
+                raise InferenceRefusedError(f"there is no input {tensor.name!r}; there are: {', '.join(INPUTS)}")
+            if tensor.name in columns:
+                raise InferenceRefusedError(f"input {tensor.name!r} is given twice")
+            columns[tensor.name] = _texts(tensor)
+        missing = [name for name, (_, needed) in INPUTS.items() if needed and name not in columns]
+        if missing:
+            raise InferenceRefusedError(f"input {missing[0]!r} is missing")
+        rows = {name: len(column) for name, column in columns.items()}
+        if len(set(rows.values())) > 1:
+            raise InferenceRefusedError(f"the inputs have different numbers of rows: {rows}")
+        n, most = rows["airline"], self._limits.max_flights
+        if not 1 <= n <= most:
+            raise InferenceRefusedError(f"there are {n} rows; one request takes 1 to {most}")
+        return columns
+
+    async def _values(self, columns: Mapping[str, list[str]]) -> dict[str, Any]:
+        """Return the outputs of all rows; one column each, or one row of columns each."""
+        flights = await self._flights(columns)
+        if len(flights) <= ONE_BY_ONE:
+            answers = [self._scorer.predict(flight) for flight in flights]
+            return {name: np.array([getattr(answer, name) for answer in answers]) for name in OUTPUTS}
+        parts = []
+        for start in range(0, len(flights), AT_A_TIME):
+            await asyncio.sleep(0)
+            parts.append(self._scorer.predict_many(FlightTable.of(flights[start : start + AT_A_TIME])))
+        return {name: np.concatenate([getattr(part, name) for part in parts]) for name in OUTPUTS}
+
+    async def _flights(self, columns: Mapping[str, list[str]]) -> list[Flight]:
+        names, flights = tuple(columns), []
+        for row, values in enumerate(zip(*columns.values(), strict=True)):
+            if row % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            try:
+                flights.append(self._scorer.resolve(**dict(zip(names, values, strict=True)))[0])
+            except FieldError as error:
+                raise InferenceRefusedError(f"input {error.field!r}, row {row}: {error.detail}") from None
+        return flights
+
+
+def bases(version: str) -> tuple[str, str]:
+    """Return the paths of the model: the one in use, and the same by its *version*."""
+    return f"/v2/models/{NAME}", f"/v2/models/{NAME}/versions/{version}"
+
+
+def _texts(tensor: Tensor) -> list[str]:
+    kinds, _ = INPUTS[tensor.name]
+    where = f"input {tensor.name!r}"
+    if tensor.datatype not in kinds:
+        raise InferenceRefusedError(f"{where} has datatype {tensor.datatype}; it takes {' or '.join(kinds)}")
+    data: list[Any] = []
+    for value in tensor.data:
+        data.extend(value if isinstance(value, list) else [value])
+    if tensor.shape not in ((len(data),), (len(data), 1)):
+        raise InferenceRefusedError(f"{where} has shape {list(tensor.shape)} and {len(data)} values; it takes [n]")
+    kind = int if tensor.datatype == INTEGER else str
+    wrong = next((row for row, value in enumerate(data) if type(value) is not kind), None)
+    if wrong is not None:
+        raise InferenceRefusedError(f"{where}, row {wrong}: is not {'a whole number' if kind is int else 'text'}")
+    return [str(value) for value in data]
+
+
+def _flattened(values: Any, columns: int) -> tuple[tuple[int, ...], list[Any]]:
+    """Return the shape of an output and its values, row after row."""
+    n = len(values)
+    flat = values.astype(np.int64) if values.dtype == bool else values
+    return ((n, columns) if columns else (n,)), flat.reshape(-1).tolist()
+
+
+def _constant(content: bytes) -> Callable[[Request], Any]:
+    async def tell(request: Request) -> Response:
+        return Response(content, media_type="application/json", headers={"cache-control": "no-cache"})
+
+    return tell
