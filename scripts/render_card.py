@@ -17,14 +17,16 @@ KEPT = Path("docs/records")
 def card() -> str:
     """Return the card."""
     manifest, _ = read_artefact(BUNDLED)
+    elsewhere = sorted(KEPT.glob("*-manifest.json"))
     records = read_records(
-        manifest,
-        KEPT / "rolling.json",
-        KEPT / "rolling-without-schedule.json",
-        KEPT / "comparison.json",
-        [KEPT / "nyc-manifest.json"],
+        manifest, KEPT / "rolling.json", _kept("rolling-without-schedule.json"), _kept("comparison.json"), elsewhere
     )
     return model_card(manifest, records, DIAGRAM.name)
+
+
+def _kept(name: str) -> Path | None:
+    path = KEPT / name
+    return path if path.is_file() else None
 
 
 def diagram() -> str:
