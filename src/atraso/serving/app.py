@@ -52,7 +52,14 @@ def create_app(scorer: Scorer, *, limits: Limits = DEFAULT_LIMITS, now: Callable
         "/predict": {"GET": form.get, "HEAD": form.get, "POST": challenge.post},
         **inference.handlers(),
     }
-    return Front(table, rest, limits.max_body_bytes, forms={"/predict": form.post}, unannounced=inference.handlers())
+    return Front(
+        table,
+        rest,
+        limits.max_body_bytes,
+        at_once={"/v1/predictions": predictions.at_once, "/predict": challenge.at_once},
+        forms={"/predict": form.post},
+        unannounced=inference.handlers(),
+    )
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

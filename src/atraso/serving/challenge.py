@@ -18,6 +18,8 @@ from atraso.serving.predictions import AT_A_TIME, Limits
 from atraso.serving.problems import ChallengeRefusedError
 from atraso.serving.wire import ChallengeClasses, ChallengeFlight, ChallengeRequest
 
+AT_ONCE = 32  # flights that are answered in the time of one prediction
+
 _request = msgspec.json.Decoder(ChallengeRequest)
 _encode = msgspec.json.Encoder().encode
 
@@ -41,6 +43,16 @@ class Challenge:
             return _encode(ChallengeClasses([self._class_of(f) for f in request.flights]))
         except FieldError:
             raise await self._refusal(body) from None
+
+    def at_once(self, body: bytes) -> bytes | None:
+        """Answer the body of a POST about a few flights; None for more of them, and for what is to be refused."""
+        try:
+            request = _request.decode(body)
+            if not 1 <= len(request.flights) <= min(AT_ONCE, self._limits.max_flights):
+                return None
+            return _encode(ChallengeClasses([self._class_of(f) for f in request.flights]))
+        except (msgspec.MsgspecError, FieldError):
+            return None
 
     def _class_of(self, flight: ChallengeFlight) -> int:
         return self._scorer.challenge(flight.opera, flight.tipovuelo, flight.mes).predict

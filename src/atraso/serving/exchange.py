@@ -32,12 +32,12 @@ class Exchange:
     """
 
     __slots__ = (
-        "_body",
         "_connection",
         "_framing",
         "_head",
         "_left",
         "_waiter",
+        "body",
         "complete",
         "gone",
         "held_bytes",
@@ -54,7 +54,7 @@ class Exchange:
         self.started = False
         self.complete = False
         self._connection = connection
-        self._body: bytes | None = body
+        self.body: bytes | None = body
         self._head = b""
         self._framing = COUNTED
         self._left = 0
@@ -84,9 +84,9 @@ class Exchange:
 
     async def receive(self) -> Message:
         """Return the whole body, then wait until the client is gone or has its answer."""
-        body = self._body
+        body = self.body
         if body is not None and not self.gone:
-            self._body = None
+            self.body = None
             return {"type": "http.request", "body": body, "more_body": False}
         if not (self.gone or self.complete):
             self._waiter = self._waiter or asyncio.get_running_loop().create_future()

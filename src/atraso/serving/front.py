@@ -27,7 +27,10 @@ class Page(bytes):
 # From a request (its scope and its whole body, empty for GET) to the bytes of its answer.
 Handler = Callable[[Scope, bytes], Awaitable[bytes]]
 Table = Mapping[str, Mapping[str, Handler]]
+# From a body to the JSON of its answer, or None where that takes more than a moment or is a refusal.
+AtOnce = Callable[[bytes], bytes | None]
 
+_JSON_HEADER = (b"content-type", b"application/json")
 FORM_TYPE = b"application/x-www-form-urlencoded"
 _ANSWER_HEADERS = (
     (b"content-type", b"application/json"),
@@ -44,8 +47,9 @@ class ClientGoneError(Exception):
 class Front:
     """Answers the paths of *table* by method, and leaves all others to *rest*.
 
-    A body is JSON and says so; the paths of *forms* take one of an HTML form too, those of *unannounced* take JSON
-    whose type is not told.
+    What *at_once* answers to the body of a POST needs no waiting, and is asked first by who can do without a task;
+    None means that the ordinary way has to be taken. A body is JSON and says so; the paths of *forms* take one of an
+    HTML form too, those of *unannounced* take JSON whose type is not told.
     """
 
     def __init__(
@@ -54,11 +58,14 @@ class Front:
         rest: ASGIApp,
         max_body_bytes: int,
         *,
+        at_once: Mapping[str, AtOnce],
         forms: Mapping[str, Handler],
         unannounced: Collection[str],
     ) -> None:
         self.table = table
         self.rest = rest
+        self.answer_headers = _ANSWER_HEADERS
+        self._at_once = at_once
         self.forms = forms
         self.unannounced = frozenset(unannounced)
         self._max_body_bytes = max_body_bytes
@@ -75,6 +82,16 @@ class Front:
             # Starlette raises again what it has answered with 500 and logged; for HTTP that was enough.
             if scope["type"] != "http":
                 raise
+
+    def at_once(self, scope: Scope, body: bytes) -> bytes | None:
+        """Return the JSON that answers a whole request with status 200, where that takes no waiting."""
+        answer = self._at_once.get(scope["path"])
+        if answer is None or scope["method"] != "POST" or _JSON_HEADER not in scope["headers"]:
+            return None
+        try:
+            return answer(body)
+        except Exception:
+            return None  # the ordinary way meets the same fault, tells it and logs it
 
     async def _answer(self, handlers: Mapping[str, Handler], scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]

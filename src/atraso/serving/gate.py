@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -74,6 +76,16 @@ class Gate:
         # Clients told to come back spread over 1 to 5 s, so that they do not return as one wave.
         self.retry_after_s = itertools.cycle(range(1, 6))
         self._watching = False
+        self._head_for: object = None
+        self._head = b""
+
+    def head_of(self, default_headers: Headers, answer_headers: Headers) -> bytes:
+        """Return the head of an answer at once, up to its length; made anew when the date in the defaults changes."""
+        if self._head_for is not default_headers:
+            lines = [b"%b: %b\r\n" % header for header in (*default_headers, *answer_headers)]
+            self._head = b"".join((b"HTTP/1.1 200 OK\r\n", *lines, b"content-length: "))
+            self._head_for = default_headers
+        return self._head
 
     def end_work(self, _: object) -> None:
         """Count one piece of work less."""

@@ -89,6 +89,18 @@ class Predictions:
         around = _encode(Answer(self._model, as_of, []))
         return b"".join((around.removesuffix(b"]}"), b",".join(chunks), b"]}"))
 
+    def at_once(self, body: bytes) -> bytes | None:
+        """Answer the body of a POST about a few flights; None for more of them, and for what is to be refused."""
+        try:
+            request = _request.decode(body)
+            if not 1 <= len(request.flights) <= min(ONE_BY_ONE, self._limits.max_flights):
+                return None
+            as_of, notes = self._as_of(request.as_of)
+            predictions = [self._one(question, request.explain, notes) for question in request.flights]
+        except (msgspec.MsgspecError, FieldError):
+            return None
+        return _encode(Answer(self._model, as_of, predictions))
+
     async def get(self, scope: Scope, body: bytes) -> bytes:
         """Answer `GET /v1/predictions` from its query; raises NotJsonError and WrongPlacesError."""
         return _encode(self.ask(query_of(scope["query_string"])))

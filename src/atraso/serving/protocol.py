@@ -12,7 +12,7 @@ from time import monotonic
 
 import httptools
 
-from atraso.serving.connection import BODY, HEAD, IDLE, REFUSED, Connection
+from atraso.serving.connection import AT_ONCE_IN_A_ROW, BODY, HEAD, IDLE, REFUSED, Connection
 from atraso.serving.exchange import Exchange
 from atraso.serving.gate import KIB
 
@@ -25,7 +25,7 @@ WAITING_REQUEST_BYTES = 2 * KIB
 # head besides: extensions and trailers are read and thrown away.
 FRAMING_BYTES_PER_BODY_BYTE = 8
 
-_WATCHED_HEADERS = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
+_WATCHED_HEADERS = frozenset((b"host", b"content-length", b"content-type", b"transfer-encoding", b"expect"))
 _BUFFER_FULL = "The service holds as many bytes of requests as it may; try again shortly."
 
 
@@ -41,6 +41,7 @@ class LimitedProtocol(Connection):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; a piece at a time, and no further while complete requests wait for their turn."""
+        self._at_once_left = AT_ONCE_IN_A_ROW
         if self._phase == REFUSED:
             self._discard(len(data))
         elif len(data) <= PIECE_BYTES and self._unfed is None:
