@@ -12,6 +12,7 @@ from atraso.serving.app import create_app
 from atraso.serving.front import Front
 from atraso.serving.predictions import Limits
 from tests.serving.asgi import Answer, call, get, post
+from tests.serving.raw import Client, serving
 
 PATH = "/v2/models/atraso/infer"
 FLIGHTS = [
@@ -61,7 +62,9 @@ def test_a_flight_has_the_probability_that_v1_gives_it(app: Front, n: int) -> No
     assert told["minutes"]["data"] == [p["minutes"][q] for p in predictions for q in ("p50", "p80", "p95")]
     assert {name: tensor["datatype"] for name, tensor in told.items()} == {
         "delay_probability": "FP64", "delayed": "INT64", "base_rate": "FP64", "exceeds": "FP64", "minutes": "FP64",
+        "warnings": "BYTES",
     }  # fmt: skip
+    assert told["warnings"]["data"] == ["; ".join(p["warnings"]) for p in predictions]
 
 
 def test_the_answer_names_the_model_and_echoes_the_id(app: Front, model: Scorer) -> None:
@@ -126,6 +129,8 @@ REFUSED = {
     "a date that is none": (changed("scheduled_departure", data=["2017-02-30T10:00"] * 3), "row 0"),
     "no rows": ({"inputs": [{**t, "shape": [0], "data": []} for t in tensors(FLIGHTS)]}, "1 to 10"),
     "too many rows": ({"inputs": tensors(FLIGHTS * 4)}, "1 to 10"),
+    "a number below 0": (changed("flight_number", datatype="INT64", data=[1, -2, 3]), "below 0"),
+    "an output twice": ({"inputs": tensors(FLIGHTS), "outputs": [{"name": "minutes"}] * 2}, "asked for twice"),
     "an unknown output": ({"inputs": tensors(FLIGHTS), "outputs": [{"name": "delay"}]}, "no output 'delay'"),
     "no inputs": ({}, "inputs"),
     "a list": ([], "object"),
@@ -167,3 +172,32 @@ def test_clients_that_announce_nothing_are_understood_and_binary_ones_are_told(a
     binary = post(app, PATH, body, **{"inference-header-content-length": "10"})
     assert (binary.status, "binary_data=False" in binary.json["error"]) == (400, True)
     assert call(app, "POST", PATH, {"content-type": "text/plain"}, [body]).status == 415
+
+
+def test_a_refusal_does_not_repeat_all_that_was_sent(app: Front) -> None:
+    """Long names, values and shapes are cut in the sentence about them."""
+    long = "X" * 100_000
+    for content in (
+        changed("airline", data=[long] * 3),
+        changed("airline", datatype=long),
+        changed("airline", shape=[1] * 50_000),
+        renamed("airline", long),
+        {"inputs": tensors(FLIGHTS), "outputs": [{"name": long}]},
+    ):
+        answer = post(app, PATH, content)
+        assert (answer.status, len(answer.body) < 1000) == (400, True)
+
+
+def test_what_is_refused_before_the_route_is_asked_has_the_protocol_s_form_too(app: Front) -> None:
+    """A body that is announced too large, and one that ends early, are told as the protocol's clients read it."""
+    head = f"POST {PATH} HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n"
+    with serving(app) as running:
+        with Client(running.port) as client:
+            large = client.send((head % 99_000_000).encode()).answer()
+        with Client(running.port) as client:
+            cut = client.send((head % 50).encode() + b'{"inputs"').end().answer()
+
+    for answer, status in ((large, 413), (cut, 400)):
+        assert answer.status == status
+        assert answer.headers["content-type"] == "application/json"
+        assert list(json.loads(answer.body)) == ["error"]

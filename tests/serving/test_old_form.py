@@ -79,6 +79,7 @@ REFUSED = {
     "a two": ([(COPA, "2"), (JULY, "1")], "/var10"),
     "a fraction": ([(COPA, "1.0"), (JULY, "1")], "/var10"),
     "another digit one": ([(COPA, "\u0661"), (JULY, "1")], "/var10"),
+    "spaces": ([(COPA, " 1"), (JULY, "1")], "/var10"),
     "text": ([(COPA, "1"), ("var24", "yes"), (JULY, "1")], "/var24"),
     "twice": ([(COPA, "1"), (COPA, "1"), (JULY, "1")], "/var10"),
     "var37": ([(COPA, "1"), (JULY, "1"), ("var37", "1")], "/var37"),

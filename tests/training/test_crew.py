@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atraso.training.crew import Crew, LostError
+from atraso.core.errors import FieldError, MissingExtraError
+from atraso.training.crew import Crew, LostError, done_by
 
 PLENTY = 4_000_000_000
 
@@ -121,3 +122,51 @@ def test_a_worker_is_held_to_its_memory() -> None:
         answers = dict(crew.results([900_000_000, 8_000]))
 
     assert answers == {900_000_000: "refused", 8_000: "1000"}
+
+
+def unprepared() -> Callable[[int], int]:
+    """Stand for work that needs packages which are not there."""
+    raise MissingExtraError("Training", "train")
+
+
+def refusing() -> Callable[[int], int]:
+    """Return work that meets something the user can mend."""
+
+    def work(task: int) -> int:
+        raise FieldError("airline", f"task {task} cannot be used")
+
+    return work
+
+
+def hungry() -> Callable[[int], int]:
+    """Return work that finds no memory for every second task."""
+
+    def work(task: int) -> int:
+        if task % 2:
+            raise MemoryError
+        return task
+
+    return work
+
+
+def test_what_the_user_can_mend_is_said_by_the_parent() -> None:
+    """An error of preparing or of a task comes whole from the other process."""
+    with pytest.raises(MissingExtraError, match=r"Training needs the extra 'train': pip install"):
+        list(done_by(unprepared, [1, 2], 2, PLENTY))
+    with pytest.raises(FieldError, match="airline: task 7 cannot be used") as caught:
+        list(done_by(refusing, [7], 1, PLENTY))
+    assert (caught.value.field, caught.value.detail) == ("airline", "task 7 cannot be used")
+
+
+def test_a_task_without_memory_says_so_and_the_others_go_on() -> None:
+    """The process stays and takes the next task."""
+    found = dict(done_by(hungry, [1, 2, 3, 4], 1, PLENTY))
+
+    assert (found[2], found[4]) == (2, 4)
+    assert "too little memory" in str(found[1])
+    assert isinstance(found[3], LostError)
+
+
+def test_in_this_process_the_same_is_done_without_others() -> None:
+    """With no processes the tasks are done one by one."""
+    assert dict(done_by(hungry, [2, 4], 0, PLENTY)) == {2: 2, 4: 4}

@@ -19,6 +19,10 @@ class FieldError(AtrasoError):
         self.detail = detail
         self.index = index
 
+    def __reduce__(self) -> tuple[type[FieldError], tuple[object, ...]]:
+        """Travel between processes whole."""
+        return type(self), (self.field, self.detail, self.index)
+
 
 class SourceError(AtrasoError):
     """A file of flights cannot be read as a whole (a missing column, an unknown format, no such file)."""
@@ -33,7 +37,12 @@ class MissingExtraError(AtrasoError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs the extra '{extra}': pip install 'atraso[{extra}]'")
+        self.what = what
         self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        """Travel between processes whole."""
+        return type(self), (self.what, self.extra)
 
 
 class SettingsError(AtrasoError):

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+# A departure counts as delayed more than so many minutes after its scheduled time.
 DELAYED_AFTER_MINUTES = 15
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the local clock is naive on purpose
@@ -23,11 +24,6 @@ EPOCH_ORDINAL = EPOCH.toordinal()
 Text = NDArray[np.str_]
 Minutes = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-
-def is_delayed(delay_minutes: float) -> bool:
-    """Tell whether a departure counts as delayed: more than 15 minutes after its scheduled time."""
-    return delay_minutes > DELAYED_AFTER_MINUTES
 
 
 def utc_minutes(moment: datetime) -> int:

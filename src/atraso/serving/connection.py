@@ -36,6 +36,7 @@ class Connection(HttpToolsProtocol):
     """Everything of a limited connection but the reading of requests, which is its subclass's."""
 
     deadline = inf
+    url = b""  # of the request that is arriving, as far as it has come
 
     def __init__(
         self,
@@ -292,7 +293,8 @@ class Connection(HttpToolsProtocol):
         headers = list(self.server_state.default_headers)
         if status == 503:
             headers.append((b"retry-after", b"%d" % next(self.gate.retry_after_s)))
-        return refusal(status, detail, headers, close=close, with_body=with_body)
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        return refusal(status, detail, headers, close=close, with_body=with_body, path=path)
 
     def _refuse(self, status: int, detail: str) -> None:
         """Refuse what is arriving and all that follows; said after the answers to the requests before."""

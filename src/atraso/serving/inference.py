@@ -29,6 +29,7 @@ from atraso.serving.problems import InferenceRefusedError
 NAME = "atraso"
 PLATFORM = "atraso_scorecard"
 TEXT, INTEGER, REAL = "BYTES", "INT64", "FP64"
+LONGEST_TOLD = 200
 BINARY_HEADER = b"inference-header-content-length"
 
 # Input -> the types it is taken in, and whether it must be there.
@@ -46,6 +47,7 @@ OUTPUTS: dict[str, tuple[str, int]] = {
     "base_rate": (REAL, 0),
     "exceeds": (REAL, len(EXCEEDS_MINUTES)),
     "minutes": (REAL, len(QUANTILES)),
+    "warnings": (TEXT, 0),
 }
 
 
@@ -123,7 +125,9 @@ class Inference:
         wanted = [output.name for output in request.outputs] or list(OUTPUTS)
         unknown = [name for name in wanted if name not in OUTPUTS]
         if unknown:
-            raise InferenceRefusedError(f"there is no output {unknown[0]!r}; there are: {', '.join(OUTPUTS)}")
+            raise InferenceRefusedError(f"there is no output {_cut(unknown[0])}; there are: {', '.join(OUTPUTS)}")
+        if len(set(wanted)) < len(wanted):
+            raise InferenceRefusedError("an output is asked for twice")
         values = await self._values(columns)
         outputs = [
             Tensor(name, shape, OUTPUTS[name][0], data)
@@ -149,7 +153,7 @@ class Inference:
         columns: dict[str, list[str]] = {}
         for tensor in inputs:
             if tensor.name not in INPUTS:
-                raise InferenceRefusedError(f"there is no input {tensor.name!r}; there are: {', '.join(INPUTS)}")
+                raise InferenceRefusedError(f"there is no input {_cut(tensor.name)}; there are: {', '.join(INPUTS)}")
             if tensor.name in columns:
                 raise InferenceRefusedError(f"input {tensor.name!r} is given twice")
             columns[tensor.name] = _texts(tensor)
@@ -166,25 +170,28 @@ class Inference:
 
     async def _values(self, columns: Mapping[str, list[str]]) -> dict[str, Any]:
         """Return the outputs of all rows; one column each, or one row of columns each."""
-        flights = await self._flights(columns)
+        resolved = await self._flights(columns)
+        flights = [flight for flight, _ in resolved]
+        told = {"warnings": np.array(["; ".join(warnings) for _, warnings in resolved], dtype=object)}
         if len(flights) <= ONE_BY_ONE:
             answers = [self._scorer.predict(flight) for flight in flights]
-            return {name: np.array([getattr(answer, name) for answer in answers]) for name in OUTPUTS}
+            return told | {name: np.array([getattr(a, name) for a in answers]) for name in OUTPUTS if name not in told}
         parts = []
         for start in range(0, len(flights), AT_A_TIME):
             await asyncio.sleep(0)
             parts.append(self._scorer.predict_many(FlightTable.of(flights[start : start + AT_A_TIME])))
-        return {name: np.concatenate([getattr(part, name) for part in parts]) for name in OUTPUTS}
+        return told | {n: np.concatenate([getattr(part, n) for part in parts]) for n in OUTPUTS if n not in told}
 
-    async def _flights(self, columns: Mapping[str, list[str]]) -> list[Flight]:
+    async def _flights(self, columns: Mapping[str, list[str]]) -> list[tuple[Flight, tuple[str, ...]]]:
         names, flights = tuple(columns), []
         for row, values in enumerate(zip(*columns.values(), strict=True)):
             if row % AT_A_TIME == 0:
                 await asyncio.sleep(0)
             try:
-                flights.append(self._scorer.resolve(**dict(zip(names, values, strict=True)))[0])
+                flights.append(self._scorer.resolve(**dict(zip(names, values, strict=True))))
             except FieldError as error:
-                raise InferenceRefusedError(f"input {error.field!r}, row {row}: {error.detail}") from None
+                detail = error.detail if len(error.detail) <= LONGEST_TOLD else f"{error.detail[:LONGEST_TOLD]} …"
+                raise InferenceRefusedError(f"input {error.field!r}, row {row}: {detail}") from None
         return flights
 
 
@@ -197,17 +204,27 @@ def _texts(tensor: Tensor) -> list[str]:
     kinds, _ = INPUTS[tensor.name]
     where = f"input {tensor.name!r}"
     if tensor.datatype not in kinds:
-        raise InferenceRefusedError(f"{where} has datatype {tensor.datatype}; it takes {' or '.join(kinds)}")
+        raise InferenceRefusedError(f"{where} has datatype {_cut(tensor.datatype)}; it takes {' or '.join(kinds)}")
     data: list[Any] = []
     for value in tensor.data:
         data.extend(value if isinstance(value, list) else [value])
     if tensor.shape not in ((len(data),), (len(data), 1)):
-        raise InferenceRefusedError(f"{where} has shape {list(tensor.shape)} and {len(data)} values; it takes [n]")
+        raise InferenceRefusedError(
+            f"{where} has shape {_cut(list(tensor.shape))} and {len(data)} values; it takes [n]"
+        )
     kind = int if tensor.datatype == INTEGER else str
     wrong = next((row for row, value in enumerate(data) if type(value) is not kind), None)
     if wrong is not None:
         raise InferenceRefusedError(f"{where}, row {wrong}: is not {'a whole number' if kind is int else 'text'}")
+    if kind is int and min(data, default=0) < 0:
+        raise InferenceRefusedError(f"{where} has a number below 0")
     return [str(value) for value in data]
+
+
+def _cut(value: object) -> str:
+    """Return what a client sent for a sentence: not all of it, if it is long."""
+    text = repr(value[:LONGEST_TOLD] if isinstance(value, (str, list)) else value)
+    return text if len(text) <= LONGEST_TOLD else f"{text[:LONGEST_TOLD]} …"
 
 
 def _flattened(values: Any, columns: int) -> tuple[tuple[int, ...], list[Any]]:

@@ -2,7 +2,7 @@
 
 `var1` to `var23` stand for the airlines (OPERA in alphabetical order), `var24` is 1 for an international flight and 0
 for a national one, `var25` to `var36` stand for the months. The model behind had a 37th column, national, which is 1
-less `var24`. What is not sent is 0, as in a form whose boxes are empty.
+less `var24`. What is not sent, or sent empty, is 0, as in a form whose boxes are empty.
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ def _values(encoded: bytes) -> dict[str, int]:
             raise _refusal(name, f"is not one of var1 to var{FIELDS}")
         if name in values:
             raise _refusal(name, "is given twice")
-        if value.strip() not in ("0", "1", ""):
+        if value not in ("0", "1", ""):
             raise _refusal(name, f"must be 0 or 1, not {value[:40]!r}")
-        values[name] = int(value.strip() or 0)
+        values[name] = int(value or 0)
     return values
 
 

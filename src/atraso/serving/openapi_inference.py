@@ -10,9 +10,7 @@ from atraso.serving.problems import STATUSES
 
 Json = dict[str, Any]
 _ERROR: Json = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
-_INFER_STATUSES = (400, 413, 415, 500)
-# What the protocol subclass refuses before it is known which route is meant, as a problem document.
-_EARLY_STATUSES = (408, 431, 503)
+_INFER_STATUSES = (400, 408, 413, 415, 431, 500, 503)
 
 
 def inference_paths(version: str, flight: Mapping[str, str]) -> Json:
@@ -49,19 +47,18 @@ def _infer(name: str, flight: Mapping[str, str]) -> Json:
         }
         for status in _INFER_STATUSES
     }
-    early = {str(s): {"$ref": f"#/components/responses/{STATUSES[s][0].replace(' ', '')}"} for s in _EARLY_STATUSES}
     return {
         "operationId": name,
         "summary": "Predict flights from tensors",
         "description": (
             f"A flight is a row of the inputs {', '.join(INPUTS)} (text as BYTES; the flight number may be INT64), an "
             f"answer a row of the outputs {', '.join(OUTPUTS)}: `exceeds` for 0, 15, 30 and 60 minutes, `minutes` for "
-            "p50, p80 and p95. Tensors are JSON; clients of Triton set `binary_data=False`."
+            "p50, p80 and p95, `warnings` joined by semicolons. Tensors are JSON; clients of Triton set "
+            "`binary_data=False`."
         ),
         "requestBody": {"required": True, "content": {"application/json": request}},
         "responses": {
             "200": {"description": "The answer.", "content": {"application/json": answer}},
             **refused,
-            **early,
         },
     }

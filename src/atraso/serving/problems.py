@@ -119,6 +119,16 @@ def problem_body(status: int, detail: str, places: Sequence[Place] = ()) -> byte
     return _encode(Problem("about:blank", title, status, detail, errors))
 
 
+def of_inference(path: str) -> bool:
+    """Tell whether *path* belongs to the Open Inference Protocol, which has a form of its own for errors."""
+    return path == INFERENCE or path.startswith(f"{INFERENCE}/")
+
+
+def inference_error(detail: str) -> bytes:
+    """Return the body of a refusal in the Open Inference Protocol."""
+    return _encode({"error": detail})
+
+
 def refusal_of(error: Exception, path: str) -> Refusal:
     """Return the refusal that *error* means, and log the fault in one line where it is the service's own.
 
@@ -141,9 +151,9 @@ def refusal_of(error: Exception, path: str) -> Refusal:
         places = (Place("", detail),)
     if isinstance(error, BodyTooLargeError):
         headers.append(("connection", "close"))  # the rest of the body will not be read
-    if path == INFERENCE or path.startswith(f"{INFERENCE}/"):  # that protocol has a form of its own for errors
+    if of_inference(path):
         headers[0] = ("content-type", "application/json")
-        body = _encode({"error": detail})
+        body = inference_error(detail)
     else:
         body = problem_body(status, detail, places)
     return Refusal(status, (*headers, ("content-length", str(len(body)))), body)

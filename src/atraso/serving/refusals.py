@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from atraso.serving.problems import PROBLEM_JSON, STATUSES, problem_body
+from atraso.serving.problems import PROBLEM_JSON, STATUSES, inference_error, of_inference, problem_body
 from atraso.serving.wire import Place
 
 
@@ -15,12 +15,16 @@ def refusal(
     *,
     close: bool = True,
     with_body: bool = True,
+    path: str = "",
 ) -> bytes:
-    """Return a complete response holding a problem document; without its body for an answer to HEAD."""
-    # A body that is too large is wrong as a whole, which is what the empty pointer names.
-    body = problem_body(status, detail, [Place("", detail)] if status == 413 else ())
+    """Return a complete response that refuses a request to *path*; without its body for an answer to HEAD."""
+    if of_inference(path):
+        kind, body = "application/json", inference_error(detail)
+    else:
+        # A body that is too large is wrong as a whole, which is what the empty pointer names.
+        kind, body = PROBLEM_JSON, problem_body(status, detail, [Place("", detail)] if status == 413 else ())
     head = [
-        (b"content-type", PROBLEM_JSON.encode()),
+        (b"content-type", kind.encode()),
         (b"content-length", b"%d" % len(body)),
         *headers,
     ]

@@ -40,7 +40,12 @@ def read_records(
     bare = read_rolling(without_schedule) if without_schedule is not None else None
     compared = read_record(comparison, "leads", "candidates", "months", "data") if comparison is not None else None
     for path, record in ((rolling, told), (without_schedule, bare), (comparison, compared)):
-        if record is not None and record["data"]["fingerprint"] != manifest.training_data:
+        if record is None:
+            continue
+        if not record.get("complete", True):
+            raise SourceError(f"{path} is of a comparison that was interrupted: let it run to its end")
+        data = record["data"]
+        if not isinstance(data, dict) or data.get("fingerprint") != manifest.training_data:
             raise SourceError(f"{path} was made from other departures than model {manifest.version} was trained on")
     if not told["schedule"] or (bare is not None and bare["schedule"]):
         raise SourceError("the record of the rolling months is to be made with the schedule, the second one without")

@@ -31,7 +31,10 @@ Columns = dict[str, Floats]
 
 @dataclass(frozen=True, slots=True)
 class MadeCard:
-    """A finished scorecard, the time split's scores of its recipe, and the probabilities (test rows,) they judge."""
+    """A finished scorecard, the time split's scores of its recipe, and the probabilities that a threshold is chosen by.
+
+    `probability` has one number per row that calibrates: the rows before those that judge.
+    """
 
     card: Scorecard
     scores: dict[str, float]
@@ -67,11 +70,12 @@ class CardMaker:
         honest = _calibrated(lead, first, raw[~split.test[split.later]], delay[split.calibrate])
         curves = never_crossing_many(honest.log_odds(_rows(early, split.test)), ANCHOR)
         probability = 1.0 / (1.0 + np.exp(-curves[:, ANCHOR]))
+        before = 1.0 / (1.0 + np.exp(-honest.log_odds(_rows(early, split.calibrate))[:, ANCHOR]))
         spread = distribution_scores(delay[split.test], curves, self._climatology.delay_range, self._climatology)
         late = self._departures.delayed[split.test]
         scores = score_card(late, probability, self._base_rate) | spread.means()
         whole = _calibrated(lead, whole, raw, delay[split.later])
-        return MadeCard(_with_reference(whole, final), scores, probability)
+        return MadeCard(_with_reference(whole, final), scores, before)
 
 
 def fit_card(columns: Columns, departures: DepartureTable, rows: Rows, lead: Lead, *, schedule: bool) -> Scorecard:

@@ -67,7 +67,8 @@ class Crew(Generic[T, R]):
                     result: R | LostError | AtrasoError = ready.recv()
                 except (EOFError, OSError):
                     self._end(ready)
-                    result = LostError(f"its process ended with code {process.exitcode}; was there too little memory?")
+                    why = "; was there too little memory?" if process.exitcode == -signal.SIGKILL else ""
+                    result = LostError(f"its process ended with code {process.exitcode}{why}")
                     if left:
                         self._begin(left.popleft())
                 else:
@@ -83,14 +84,13 @@ class Crew(Generic[T, R]):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, self._prepare, self._memory), daemon=True)
-        # A process inherits that Ctrl-C is ignored: it is ended by us, without a traceback of its own.
-        in_main = threading.current_thread() is threading.main_thread()
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
+        # A process inherits that Ctrl-C is held back: it is ended by us, without a traceback of its own. A Ctrl-C that
+        # comes meanwhile reaches us afterwards.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()
         finally:
-            if in_main:
-                signal.signal(signal.SIGINT, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self._give(ours, process, task)
 
@@ -122,16 +122,19 @@ def done_by(
 def _work(connection: Connection[Any, Any], prepare: Callable[[], Work[Any, Any]], memory_bytes: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_memory(memory_bytes)
-    answer = prepare()
+    answer: Work[Any, Any] | None = None
     while True:
         try:
             task = connection.recv()
         except EOFError:
             return
         try:
+            answer = answer or prepare()
             result = answer(task)
         except AtrasoError as refusal:  # what the user can mend is said by the parent, not in a traceback
             result = refusal
+        except MemoryError:
+            result = LostError("there was too little memory for it")
         connection.send(result)
 
 

@@ -69,7 +69,7 @@ def pack(reading: Reading, trained: Trained, days_off: DaysOff) -> tuple[Manifes
         base_rate=float(departures.delayed.mean()),
         decision_threshold=trained.decision_threshold,
         decision_reason=(
-            "best F1 of the delayed class over all leads on the last months of the time split; "
+            "best F1 of the delayed class over all leads on the days of the time split that calibrate; "
             "a costlier false alarm asks for a higher one"
         ),
         trained_from=iso(int(local.min()) // MINUTES_A_DAY),

