@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 
 from atraso.artefact.scorer import Scorer, load_scorer
+from atraso.identity.keys import KeyFile
+from atraso.ledger.spool import Spool
 from atraso.serving import server
-from atraso.serving.app import create_app
+from atraso.serving.app import Worker, create_app
 from atraso.serving.front import Front
 from atraso.serving.gate import ServerLimits
+from atraso.serving.guard import Guard
 from atraso.serving.predictions import Limits
 from atraso.settings import Settings
+from atraso.telemetry.cells import Board, Recorder
+
+log = logging.getLogger("atraso")
 
 
 def load_model(settings: Settings) -> Scorer:
@@ -19,9 +26,18 @@ def load_model(settings: Settings) -> Scorer:
     return load_scorer(settings.model, verify_key=settings.model_verify_key)
 
 
-def create_service(settings: Settings, scorer: Scorer) -> Front:
-    """Return the application; each process makes its own."""
-    return create_app(scorer, limits=Limits(max_body_bytes=settings.max_body_bytes))
+def create_service(
+    settings: Settings, scorer: Scorer, board: Board | None = None, recorder: Recorder | None = None
+) -> Front:
+    """Return the application; each process makes its own. Its metrics are its own where none are given."""
+    worker = Worker(
+        limits=Limits(max_body_bytes=settings.max_body_bytes),
+        guard=Guard(KeyFile(settings.data) if settings.auth == "keys" else None),
+        board=board or Board(),
+        recorder=recorder or Recorder(),
+        spool=Spool(settings.data / "spool") if settings.ledger == "spool" else None,
+    )
+    return create_app(scorer, worker)
 
 
 def server_limits(settings: Settings) -> ServerLimits:
@@ -46,7 +62,10 @@ def run_service(settings: Settings, announce: Callable[[str], None]) -> int:
     The port is taken and the model is read here, once, before there are workers: what is wrong with either is
     raised once, and all workers, also later replacements, answer from the same model.
     """
-    with server.bind(settings.host, settings.port, insecure=settings.insecure) as listener:
+    guarded = settings.auth != "none"
+    if guarded and not KeyFile(settings.data).read():
+        log.warning("Nobody has a key yet: make one with `atraso keys create --name NAME --role predict`.")
+    with server.bind(settings.host, settings.port, guarded=guarded, insecure=settings.insecure) as listener:
         url = server.url(listener)
         scorer = load_model(settings)
         card = f"model {scorer.manifest.airport} {scorer.manifest.version}"

@@ -35,6 +35,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Path | None,
         Meta(description="Public key (Ed25519, PEM) that must have signed the artefact; none asks for no signature."),
     ] = None
+    data: Annotated[Path, Meta(description="Folder of keys, spools and models at hand.")] = Path(".atraso")
+    auth: Annotated[
+        Literal["none", "keys"],
+        Meta(
+            description="How systems show who they are; `keys` takes API keys (`atraso keys create`) as bearer tokens."
+        ),
+    ] = "none"
+    ledger: Annotated[
+        Literal["off", "spool"],
+        Meta(
+            description="Whether each answer of /v1/predictions is appended to a file in the data folder before it is "
+            "given; files are begun anew at 64 MiB, and nothing removes them yet."
+        ),
+    ] = "off"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least severe messages that are logged.")
     ] = "warning"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from atraso.serving.app import create_app
+from atraso.serving.app import Worker, create_app
 from atraso.serving.predictions import Limits
 from tests.serving.asgi import get, post
 from tests.serving.fakes import scorer
@@ -71,7 +71,7 @@ def test_every_wrong_place() -> None:
 
 def test_number_of_flights() -> None:
     """More flights than one request may hold are refused with 400."""
-    app = create_app(scorer(), limits=Limits(max_flights=2))
+    app = create_app(scorer(), Worker(limits=Limits(max_flights=2)))
     assert post(app, "/predict", {"flights": [facts()] * 2}).status == 200
     assert post(app, "/predict", {"flights": [facts()] * 3}).status == 400
 

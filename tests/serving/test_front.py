@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from atraso.serving.app import create_app
+from atraso.serving.app import Worker, create_app
 from atraso.serving.predictions import Limits
 from tests.serving.asgi import Answer, call, get, post
 from tests.serving.fakes import flight, scorer
@@ -65,7 +65,7 @@ def test_404(path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_413_announced(path: str) -> None:
     """A body announced as too large is refused with 413 before any of it is read, and the connection closed."""
-    app = create_app(scorer(), limits=Limits(max_body_bytes=100))
+    app = create_app(scorer(), Worker(limits=Limits(max_body_bytes=100)))
 
     async def never() -> dict[str, object]:
         raise AssertionError("the body was read")
@@ -84,8 +84,8 @@ def test_413_announced(path: str) -> None:
 def test_413_counted() -> None:
     """A body without an announced length is refused with 413 once it grows too large, and accepted at the limit."""
     chunks = [BODY[:10], BODY[10:]]
-    at_limit = create_app(scorer(), limits=Limits(max_body_bytes=len(BODY)))
-    below = create_app(scorer(), limits=Limits(max_body_bytes=len(BODY) - 1))
+    at_limit = create_app(scorer(), Worker(limits=Limits(max_body_bytes=len(BODY))))
+    below = create_app(scorer(), Worker(limits=Limits(max_body_bytes=len(BODY) - 1)))
     assert call(at_limit, "POST", "/v1/predictions", JSON, chunks).status == 200
     assert call(below, "POST", "/v1/predictions", JSON, chunks).status == 413
 
@@ -106,7 +106,7 @@ def test_body_of_another_length() -> None:
 
 def test_chunks_are_one_body() -> None:
     """A body gives the same answer in one piece and byte by byte."""
-    app = create_app(scorer(), now=lambda: 1_500_000_000.0)
+    app = create_app(scorer(), Worker(now=lambda: 1_500_000_000.0))
     whole = call(app, "POST", "/v1/predictions", JSON, [BODY]).json
     pieces = call(app, "POST", "/v1/predictions", JSON, [BODY[i : i + 1] for i in range(len(BODY))]).json
     del whole["predictions"][0]["id"], pieces["predictions"][0]["id"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from atraso.artefact.scorer import Scorer, load_scorer
-from atraso.serving.app import create_app
+from atraso.serving.app import Worker, create_app
 from atraso.serving.front import Front
 from atraso.serving.predictions import Limits
 from tests.serving.asgi import Answer, call, get, post
@@ -144,7 +144,7 @@ REFUSED = {
 def test_what_cannot_be_answered_is_refused_in_the_protocol_s_form(model: Scorer, case: str) -> None:
     """400 with one sentence under `error`, and nothing else."""
     content, says = REFUSED[case]
-    answer = post(create_app(model, limits=Limits(max_flights=10)), PATH, content)
+    answer = post(create_app(model, Worker(limits=Limits(max_flights=10))), PATH, content)
 
     assert answer.status == 400
     assert list(answer.json) == ["error"]

@@ -9,7 +9,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Mount, Route
 
-from atraso.serving.app import create_app
+from atraso.serving.app import Worker, create_app
 from atraso.serving.front import Front
 from atraso.serving.predictions import Limits
 from atraso.serving.problems import STATUSES
@@ -20,7 +20,7 @@ FACTS = {"OPERA": "Sky Airline", "TIPOVUELO": "I", "MES": 7}
 
 
 def document(**more: Any) -> dict[str, Any]:
-    return get(create_app(scorer(), **more), "/openapi.json").json
+    return get(create_app(scorer(), Worker(**more)), "/openapi.json").json
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -48,8 +48,8 @@ def test_valid_without_the_challenge() -> None:
 
 def routes_of(app: Front) -> set[tuple[str, str]]:
     """The routes the app has, but for HEAD (which comes with GET) and the files of the pages."""
-    routes = {(path, method) for path, methods in app.table.items() for method in methods}
-    for route in app.rest.routes:  # type: ignore[attr-defined]
+    routes = {(path, method) for path, methods in app.routes.table.items() for method in methods}
+    for route in app.routes.rest.routes:  # type: ignore[attr-defined]
         if isinstance(route, Route):
             routes |= {(route.path, method) for method in route.methods or ()}
         else:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from atraso.serving.app import create_app
+from atraso.serving.app import Worker, create_app
 from atraso.serving.headers import CONTENT_SECURITY_POLICY, SECURITY_HEADERS
 from atraso.serving.pages import WEB
 from atraso.serving.telling import percent
@@ -63,7 +63,7 @@ def page(app: object, **fields: str) -> Page:
 
 def test_empty_page() -> None:
     """The page proposes today at the airport, tells what is usual, and shows no answer."""
-    shown = page(create_app(scorer(), now=lambda: NOON - 9 * 3600))
+    shown = page(create_app(scorer(), Worker(now=lambda: NOON - 9 * 3600)))
     assert shown.all("input", name="date")[0]["value"] == "2017-07-13"  # not yet the 14th in Santiago
     assert "20%" in shown.text
     assert "hidden" in shown.all("section", id="answer")[0]
@@ -164,7 +164,7 @@ def test_several_airports() -> None:
 
 def test_example_works() -> None:
     """The example on the page is answered."""
-    app = create_app(scorer(), now=lambda: NOON)
+    app = create_app(scorer(), Worker(now=lambda: NOON))
     (link,) = [a["href"] for a in page(app).all("a") if "flight_number=" in (a["href"] or "")]
     answer = get(app, "/", (link or "").removeprefix("/?"))
     assert answer.status == 200

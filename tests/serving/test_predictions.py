@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from atraso.serving.app import create_app
+from atraso.serving.app import Worker, create_app
 from atraso.serving.predictions import AT_A_TIME, Limits
 from tests.serving.asgi import call_async, get, post
 from tests.serving.fakes import BASE_RATE, SAME, SCEL, exceeds_of, flight, probability_of, scorer
@@ -19,13 +19,13 @@ QUERY = "airline=LAN&flight_number=282&destination=LIM&scheduled_departure=2017-
 
 
 def answered(content: Any, **more: Any) -> Any:
-    answer = post(create_app(scorer(), now=lambda: NOON + 0.9, **more), PATH, content)
+    answer = post(create_app(scorer(), Worker(now=lambda: NOON + 0.9, **more)), PATH, content)
     assert answer.status == 200, answer.body
     return answer.json
 
 
 def refused(content: Any, **more: Any) -> dict[str, str]:
-    answer = post(create_app(scorer(), **more), PATH, content)
+    answer = post(create_app(scorer(), Worker(**more)), PATH, content)
     assert answer.status == 422
     return answer.places
 
@@ -135,7 +135,7 @@ def test_as_of_of_a_doubtful_hour() -> None:
 def test_now_moves_on() -> None:
     """The moment of one request is not that of the next."""
     seconds = iter([NOON, NOON, NOON + 61])
-    app = create_app(scorer(), now=lambda: next(seconds))
+    app = create_app(scorer(), Worker(now=lambda: next(seconds)))
     moments = [post(app, PATH, {"flights": [flight()]}).json["as_of"] for _ in range(3)]
     assert [m[11:19] for m in moments] == ["08:00:00", "08:00:00", "08:01:01"]
 
@@ -282,7 +282,7 @@ def test_several_airports() -> None:
 
 def test_query() -> None:
     """GET answers one flight from the query just as POST does."""
-    app = create_app(scorer(), now=lambda: NOON)
+    app = create_app(scorer(), Worker(now=lambda: NOON))
     asked = get(app, PATH, f"{QUERY}&explain=true&as_of=2017-07-14T05:30:00&basis=auto&origin=SCL")
     posted = post(app, PATH, {"flights": [flight()], "explain": True, "as_of": "2017-07-14T05:30:00"}).json
     assert asked.status == 200

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from atraso.serving.gate import ServerLimits
+from atraso.serving.gate import Gate, ServerLimits
 from atraso.serving.protocol import LimitedProtocol
 from atraso.serving.server import LimitedServer
 from tests.serving.raw import GET, Client, Echo, request, serving
@@ -363,7 +363,7 @@ def test_how_the_bytes_are_cut_into_segments_changes_nothing() -> None:
 
     async def outcome(cuts: list[int]) -> tuple[object, bytes]:
         app = Echo()
-        server = LimitedServer(app, ServerLimits(), lambda: True)
+        server = LimitedServer(app, Gate(ServerLimits()), lambda: True)
         server.config.load()
         state = server.server_state
         protocol = LimitedProtocol(server.gate, config=server.config, server_state=state, app_state={})

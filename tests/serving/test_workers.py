@@ -19,35 +19,37 @@ workers.SILENT_AFTER_S = 1.2
 workers.RETRY_AFTER_S = (0.2,)
 started = int(time.monotonic() * 1000)
 
-def steady(beat):
+def steady(beat, slot):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     while beat():
         time.sleep(0.05)
 
-def deaf(beat):
+def deaf(beat, slot):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while beat():
         time.sleep(0.05)
 
-def stuck(beat):
+def stuck(beat, slot):
     beat()
     while True:
         time.sleep(0.05)
 
-def fails(beat):
+def fails(beat, slot):
     sys.exit(7)
 
-def fails_again(beat):
+def fails_again(beat, slot):
     # The first two are good, and so are all from two seconds after the start; those between cannot begin.
     age = int(time.monotonic() * 1000) - started
     if 300 < age < 2000:
         print("failed", flush=True)
         sys.exit(1)
-    steady(beat)
+    steady(beat, slot)
 
 ready = lambda: print("ready", flush=True)
 stopping = lambda: print("stopping", flush=True)
-supervisor = workers.Supervisor(globals()[sys.argv[1]], 2, on_ready=ready, stop_within_s=float(sys.argv[2]))
+supervisor = workers.Supervisor(
+    globals()[sys.argv[1]], 2, on_ready=ready, on_count=lambda _: None, stop_within_s=float(sys.argv[2])
+)
 code = supervisor.run(stopping)
 print("ended", flush=True)
 sys.exit(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import msgspec
 from starlette.applications import Starlette
@@ -14,9 +15,13 @@ from starlette.responses import Response
 
 from atraso.artefact.scorer import Scorer
 from atraso.core.errors import AtrasoError
+from atraso.ledger.spool import Spool
+from atraso.serving.books import Books
 from atraso.serving.challenge import Challenge
-from atraso.serving.front import Front, Handler
+from atraso.serving.front import Front, Handler, Routes
+from atraso.serving.guard import Guard
 from atraso.serving.headers import SecurityHeaders
+from atraso.serving.identifiers import Identifiers
 from atraso.serving.inference import Inference
 from atraso.serving.old_form import OldForm
 from atraso.serving.openapi import openapi_document
@@ -24,21 +29,39 @@ from atraso.serving.ops import ops_routes
 from atraso.serving.pages import page_routes, page_templates
 from atraso.serving.predictions import DEFAULT_LIMITS, Limits, Predictions
 from atraso.serving.problems import MethodNotAllowedError, NoSuchRouteError, refusal_of
+from atraso.telemetry.cells import Board, Recorder
 
 
-def create_app(scorer: Scorer, *, limits: Limits = DEFAULT_LIMITS, now: Callable[[], float] = time.time) -> Front:
-    """Return the service as an ASGI callable; make it in the process that serves it.
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What one process serves with, besides the model; *now* tells the time in seconds since 1970."""
 
-    *now* tells the time in seconds since 1970.
-    """
-    predictions = Predictions(scorer, limits, now)
+    limits: Limits = DEFAULT_LIMITS
+    now: Callable[[], float] = time.time
+    guard: Guard = field(default_factory=lambda: Guard(None))
+    board: Board = field(default_factory=Board)
+    recorder: Recorder = field(default_factory=Recorder)
+    spool: Spool | None = None
+    next_id: Identifiers = field(default_factory=Identifiers)
+
+
+def create_app(scorer: Scorer, worker: Worker | None = None) -> Front:
+    """Return the service as an ASGI callable; make it in the process that serves it."""
+    worker = worker or Worker()
+    return Front(create_routes(scorer, worker), worker.limits.max_body_bytes, worker.guard)
+
+
+def create_routes(scorer: Scorer, worker: Worker) -> Routes:
+    """Return all that is served with the model of *scorer*."""
+    limits, now = worker.limits, worker.now
+    predictions = Predictions(scorer, limits, now, Books(worker.recorder, worker.spool), worker.next_id)
     challenge = Challenge(scorer, limits)
     inference = Inference(scorer, limits)
     templates = page_templates(scorer.manifest)
     form = OldForm(scorer, templates.get_template("class.html"))
     document = openapi_document(scorer, predictions, limits)
     routes = [
-        *ops_routes(scorer.manifest, msgspec.json.encode(document)),
+        *ops_routes(scorer.manifest, msgspec.json.encode(document), worker.board),
         *inference.routes(),
         *page_routes(templates, scorer.manifest, predictions, document, now),
     ]
@@ -52,13 +75,12 @@ def create_app(scorer: Scorer, *, limits: Limits = DEFAULT_LIMITS, now: Callable
         "/predict": {"GET": form.get, "HEAD": form.get, "POST": challenge.post},
         **inference.handlers(),
     }
-    return Front(
+    return Routes(
         table,
         rest,
-        limits.max_body_bytes,
         at_once={"/v1/predictions": predictions.at_once, "/predict": challenge.at_once},
         forms={"/predict": form.post},
-        unannounced=inference.handlers(),
+        unannounced=frozenset(inference.handlers()),
     )
 
 

@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from atraso.artefact.scorer import Scorer
 from atraso.core.errors import FieldError
+from atraso.identity.principal import Principal
 from atraso.serving.places import CrowdedError, Places, check_values, decoded, read_fields
 from atraso.serving.predictions import AT_A_TIME, Limits
 from atraso.serving.problems import ChallengeRefusedError
@@ -44,7 +45,7 @@ class Challenge:
         except FieldError:
             raise await self._refusal(body) from None
 
-    def at_once(self, body: bytes) -> bytes | None:
+    def at_once(self, body: bytes, principal: Principal) -> bytes | None:
         """Answer the body of a POST about a few flights; None for more of them, and for what is to be refused."""
         try:
             request = _request.decode(body)

@@ -22,7 +22,13 @@ from atraso.serving.gate import (
     MIN_WRITE_PROGRESS_BYTES,
     Gate,
 )
+from atraso.serving.observe import outcome_of, route_of
+from atraso.serving.problems import HIDDEN, refusal_of
 from atraso.serving.refusals import refusal
+from atraso.telemetry.names import ROUTES
+
+# From the body of a request to the JSON of its answer, or None where that takes waiting.
+Answering = Callable[[bytes], bytes | None]
 
 # Where the bytes stand: between requests, in a head, in a body, or past caring.
 IDLE, HEAD, BODY, REFUSED = range(4)
@@ -61,7 +67,7 @@ class Connection(HttpToolsProtocol):
         self._chunks: list[bytes] = []
         self._unfed: memoryview | None = None
         # Of the requests that are complete. The application may have answers that need no task of their own.
-        self._at_once: Callable[[Any, bytes], bytes | None] | None = getattr(self.app, "at_once", None)
+        self._once: Callable[[Any], Answering | None] | None = getattr(self.app, "once", None)
         self._at_once_left = AT_ONCE_IN_A_ROW
         self._at_work: Exchange | None = None
         self._task: asyncio.Task[None]
@@ -71,6 +77,7 @@ class Connection(HttpToolsProtocol):
         self._stopping = False
         self._half_closed = False
         self._refusal = b""
+        self._refused_as = 0
         self._discarded = 0
         self._answered_at = 0.0
         self._unsent = 0
@@ -163,32 +170,54 @@ class Connection(HttpToolsProtocol):
             detail = "The service is answering as many requests as it can; try again shortly."
             keep_alive, with_body = exchange.keep_alive, exchange.scope["method"] != "HEAD"
             self.transport.write(self._render(503, detail, close=not keep_alive, with_body=with_body))
+            now = self._count(route_of(exchange.scope["path"]), 503, exchange.arrived_at)
             if not keep_alive:
                 self.transport.close()
                 self._waiting.clear()
-            self._rest()
+            self._rest(now)
 
     def _answered_at_once(self, exchange: Exchange) -> bool:
         """Answer a request whose answer needs no waiting; False where it is to take the ordinary way."""
-        body = exchange.body
-        if (
-            body is None
-            or self._at_once is None
-            or not exchange.keep_alive
-            or not self._at_once_left
-            or self.flow.write_paused
-        ):
+        if self._once is None or not exchange.keep_alive or not self._at_once_left or self.flow.write_paused:
             return False
-        content = self._at_once(exchange.scope, body)
-        if content is None:
+        answering = self._once(exchange.scope)
+        if answering is None or exchange.body is None:
             return False
         self._at_once_left -= 1
-        head = self.gate.head_of(self.server_state.default_headers, self.app.answer_headers)
-        self.transport.write(b"%b%d\r\n\r\n%b" % (head, len(content), content))
+        route = route_of(exchange.scope["path"])
+        if not self._answer(answering, route, exchange.body, exchange.arrived_at):
+            return False
         if exchange.held_bytes:
             self._release(exchange.held_bytes)
-        self._rest()
+        self._learn(answering, route, exchange.body)
         return True
+
+    def _answer(self, answering: Answering, route: int, body: bytes, arrived_at: float) -> bool:
+        """Write the answer to *body* that needs no waiting; False where there is none."""
+        try:
+            content = answering(body)
+        except Exception as error:
+            # A fault that the ordinary way might not meet, so it is told here.
+            told = refusal_of(error, ROUTES[route])
+            self.transport.write(self._render(told.status, HIDDEN, close=False, with_body=True))
+            self._rest(self._count(route, told.status, arrived_at))
+            return True
+        if content is None:
+            return False
+        head = self.gate.head_of(self.server_state.default_headers, self.app.answer_headers)
+        self.transport.write(b"%b%d\r\n\r\n%b" % (head, len(content), content))
+        self._rest(self._count(route, 200, arrived_at))
+        return True
+
+    def _learn(self, answering: Answering, route: int, body: bytes) -> None:
+        """Note the head of a request that came in one piece: the same bytes need not be parsed again."""
+        raise NotImplementedError
+
+    def _count(self, route: int, status: int, arrived_at: float) -> float:
+        """Count an answer, and return the time."""
+        now = time.monotonic()
+        self.gate.recorder.answered(route, outcome_of(status), now - arrived_at)
+        return now
 
     def _begin(self, exchange: Exchange) -> None:
         self._at_once_left = AT_ONCE_IN_A_ROW  # while the task waits for its turn, others have theirs
@@ -204,9 +233,9 @@ class Connection(HttpToolsProtocol):
         """Go on with what waits: the next request, a refusal, or bytes not yet parsed."""
         self.gate.working -= 1
         exchange, self._at_work = self._at_work, None
-        if exchange is not None and exchange.held_bytes:
+        if exchange is not None:
             self._release(exchange.held_bytes)
-        self._rest()
+            self._rest(self._count(route_of(exchange.scope["path"]), exchange.status, exchange.arrived_at))
         if self.transport.is_closing():
             return
         if self._waiting:
@@ -218,9 +247,8 @@ class Connection(HttpToolsProtocol):
         elif self._phase == BODY or self.flow.read_paused:
             self._read_on()
 
-    def _rest(self) -> None:
-        """Set the deadline of a connection that has had its answers."""
-        now = time.monotonic()
+    def _rest(self, now: float) -> None:
+        """Set the deadline of a connection that has had its answers *now*."""
         self._answered_at = now
         if self.flow.write_paused:
             return
@@ -244,7 +272,7 @@ class Connection(HttpToolsProtocol):
         if self._at_work is not None:
             self.deadline = inf
         else:
-            self._rest()
+            self._rest(time.monotonic())
 
     # --- deadlines ------------------------------------------------------------------------------------------
 
@@ -300,6 +328,7 @@ class Connection(HttpToolsProtocol):
         """Refuse what is arriving and all that follows; said after the answers to the requests before."""
         with_body = self._phase == IDLE or self.scope.get("method") != "HEAD"
         self._refusal = self._render(status, detail, close=True, with_body=with_body)
+        self._refused_as = status
         self._phase = REFUSED
         self._unfed = None
         self._chunks = []
@@ -312,7 +341,10 @@ class Connection(HttpToolsProtocol):
             return
         transport.write(self._refusal)
         self._release(self._held_bytes)
-        self.deadline = time.monotonic() + LINGER_S
+        now = time.monotonic()
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        self._count(route_of(path), self._refused_as, self._since or now)
+        self.deadline = now + LINGER_S
         if self._half_closed or not transport.can_write_eof() or len(gate.lingering) >= MAX_LINGERING:
             transport.close()
         else:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from atraso.serving.problems import PROBLEM_JSON, problem_body
@@ -37,6 +38,7 @@ class Exchange:
         "_head",
         "_left",
         "_waiter",
+        "arrived_at",
         "body",
         "complete",
         "gone",
@@ -44,14 +46,17 @@ class Exchange:
         "keep_alive",
         "scope",
         "started",
+        "status",
     )
 
     def __init__(self, connection: Connection, scope: Any, body: bytes, keep_alive: bool, held_bytes: int) -> None:
         self.scope = scope
         self.keep_alive = keep_alive
         self.held_bytes = held_bytes
+        self.arrived_at = monotonic()
         self.gone = False
         self.started = False
+        self.status = 0
         self.complete = False
         self._connection = connection
         self.body: bytes | None = body
@@ -114,6 +119,7 @@ class Exchange:
         self._wake()
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.status = status
         lines = [_STATUS_LINES[status]]
         count = 2
         length = None

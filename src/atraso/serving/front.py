@@ -7,9 +7,13 @@ out: each becomes a problem document.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from atraso.core.errors import AtrasoError
+from atraso.identity.principal import PREDICT, Principal
+from atraso.serving.guard import Guard, authorization_of
 from atraso.serving.headers import SECURITY_HEADERS
 from atraso.serving.problems import (
     BodyTooLargeError,
@@ -24,11 +28,27 @@ class Page(bytes):
     """An answer for people: HTML, where any other answer is JSON."""
 
 
-# From a request (its scope and its whole body, empty for GET) to the bytes of its answer.
+# From a request (its scope and its whole body, empty for GET) to the bytes of its answer; the scope names who asks.
 Handler = Callable[[Scope, bytes], Awaitable[bytes]]
 Table = Mapping[str, Mapping[str, Handler]]
-# From a body to the JSON of its answer, or None where that takes more than a moment or is a refusal.
-AtOnce = Callable[[bytes], bytes | None]
+# From a body and who asks to the JSON of its answer, or None where that takes more than a moment or is a refusal.
+AtOnce = Callable[[bytes, Principal], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """What is served with one model: the front's own *table* by path and method, and the *rest*.
+
+    What *at_once* answers to the body of a POST needs no waiting. A body is JSON and says so; the paths of *forms* take
+    one of an HTML form too, those of *unannounced* take JSON whose type is not told.
+    """
+
+    table: Table
+    rest: ASGIApp
+    at_once: Mapping[str, AtOnce]
+    forms: Mapping[str, Handler]
+    unannounced: Collection[str]
+
 
 _JSON_HEADER = (b"content-type", b"application/json")
 FORM_TYPE = b"application/x-www-form-urlencoded"
@@ -45,58 +65,61 @@ class ClientGoneError(Exception):
 
 
 class Front:
-    """Answers the paths of *table* by method, and leaves all others to *rest*.
+    """Answers the paths of its *routes*' table by method, and leaves all others to their rest.
 
-    What *at_once* answers to the body of a POST needs no waiting, and is asked first by who can do without a task;
-    None means that the ordinary way has to be taken. A body is JSON and says so; the paths of *forms* take one of an
-    HTML form too, those of *unannounced* take JSON whose type is not told.
+    The *guard* is asked first. `routes` may be exchanged at any time: a request is answered by those that it met.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        rest: ASGIApp,
-        max_body_bytes: int,
-        *,
-        at_once: Mapping[str, AtOnce],
-        forms: Mapping[str, Handler],
-        unannounced: Collection[str],
-    ) -> None:
-        self.table = table
-        self.rest = rest
+    def __init__(self, routes: Routes, max_body_bytes: int, guard: Guard) -> None:
+        self.routes = routes
         self.answer_headers = _ANSWER_HEADERS
-        self._at_once = at_once
-        self.forms = forms
-        self.unannounced = frozenset(unannounced)
+        self._guard = guard
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or one of the server's other calls."""
-        handlers = self.table.get(scope["path"]) if scope["type"] == "http" else None
-        if handlers is not None:
-            await self._answer(handlers, scope, receive, send)
-            return
+        routes = self.routes
+        if scope["type"] == "http":
+            try:
+                scope["principal"] = self._guard.admit(scope["path"], scope["headers"])
+            except AtrasoError as error:
+                await _refuse(error, scope, send)
+                return
+            handlers = routes.table.get(scope["path"])
+            if handlers is not None:
+                await self._answer(routes, handlers, scope, receive, send)
+                return
         try:
-            await self.rest(scope, receive, send)
+            await routes.rest(scope, receive, send)
         except Exception:
             # Starlette raises again what it has answered with 500 and logged; for HTTP that was enough.
             if scope["type"] != "http":
                 raise
 
-    def at_once(self, scope: Scope, body: bytes) -> bytes | None:
-        """Return the JSON that answers a whole request with status 200, where that takes no waiting."""
-        answer = self._at_once.get(scope["path"])
-        if answer is None or scope["method"] != "POST" or _JSON_HEADER not in scope["headers"]:
-            return None
-        try:
-            return answer(body)
-        except Exception:
-            return None  # the ordinary way meets the same fault, tells it and logs it
+    def once(self, scope: Scope) -> Callable[[bytes], bytes | None] | None:
+        """Return what answers requests with this head without waiting, or None where nothing does.
 
-    async def _answer(self, handlers: Mapping[str, Handler], scope: Scope, receive: Receive, send: Send) -> None:
+        It takes a whole body and returns the JSON of an answer with status 200; None means that the ordinary way has
+        to be taken, this time.
+        """
+        path = scope["path"]
+        if path not in self.routes.at_once or scope["method"] != "POST" or _JSON_HEADER not in scope["headers"]:
+            return None
+        authorization = authorization_of(scope["headers"])
+        known = self._guard.known
+
+        def answer(body: bytes) -> bytes | None:
+            principal = known(authorization)
+            if principal is None or PREDICT not in principal.roles:
+                return None
+            return self.routes.at_once[path](body, principal)
+
+        return answer
+
+    async def _answer(
+        self, routes: Routes, handlers: Mapping[str, Handler], scope: Scope, receive: Receive, send: Send
+    ) -> None:
         method = scope["method"]
-        status = 200
-        headers: Iterable[tuple[bytes, bytes]]
         try:
             handler = handlers.get(method)
             if handler is None:
@@ -105,7 +128,7 @@ class Front:
             if method == "POST":
                 content_type, announced = _announced(scope["headers"])
                 if content_type != b"application/json" and not _is_json(content_type):
-                    handler = self._other_handler(scope["path"], content_type)
+                    handler = _other_handler(routes, scope["path"], content_type)
                 body = await self._body(announced, receive)
             content = await handler(scope, body)
             kind = _PAGE_HEADERS if isinstance(content, Page) else _ANSWER_HEADERS
@@ -113,21 +136,10 @@ class Front:
         except ClientGoneError:
             return
         except Exception as error:
-            refusal = refusal_of(error, scope["path"])
-            status, content = refusal.status, refusal.body
-            headers = [(name.encode(), value.encode("latin-1")) for name, value in refusal.headers]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+            await _refuse(error, scope, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else content})
-
-    def _other_handler(self, path: str, content_type: bytes) -> Handler:
-        """Return what answers a body sent to *path* that is not announced as JSON, or raise that nothing does."""
-        if not content_type and path in self.unannounced:
-            return self.table[path]["POST"]
-        handler = self.forms.get(path)
-        if handler is None or content_type.split(b";")[0].strip().lower() != FORM_TYPE:
-            also = f", or {FORM_TYPE.decode()} for a form" if handler else ""
-            raise UnsupportedMediaTypeError(f"the content type must be application/json, in UTF-8{also}")
-        return handler
 
     async def _body(self, announced: bytes | None, receive: Receive) -> bytes:
         """Return the whole body of a request of *announced* length, or raise what is wrong with it."""
@@ -151,6 +163,24 @@ class Front:
 
     def _too_large(self) -> BodyTooLargeError:
         return BodyTooLargeError(f"the body is larger than {self._max_body_bytes} bytes")
+
+
+async def _refuse(error: Exception, scope: Scope, send: Send) -> None:
+    refusal = refusal_of(error, scope["path"])
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in refusal.headers]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else refusal.body})
+
+
+def _other_handler(routes: Routes, path: str, content_type: bytes) -> Handler:
+    """Return what answers a body sent to *path* that is not announced as JSON, or raise that nothing does."""
+    if not content_type and path in routes.unannounced:
+        return routes.table[path]["POST"]
+    handler = routes.forms.get(path)
+    if handler is None or content_type.split(b";")[0].strip().lower() != FORM_TYPE:
+        also = f", or {FORM_TYPE.decode()} for a form" if handler else ""
+        raise UnsupportedMediaTypeError(f"the content type must be application/json, in UTF-8{also}")
+    return handler
 
 
 def _announced(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes | None]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from atraso.telemetry.cells import Recorder
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -23,6 +25,9 @@ MIN_WRITE_PROGRESS_BYTES = 4 * KIB
 LINGER_S = 2.0
 LINGER_BYTES = 16 * MIB
 MAX_LINGERING = 1000
+# Together at most 2 MiB a worker.
+MAX_HEADS_REMEMBERED = 1024
+MAX_HEAD_REMEMBERED_BYTES = 2 * KIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,29 @@ class Expiring(Protocol):
         """Do what is due: close, refuse, or name a later deadline."""
 
 
+class KnownHead(NamedTuple):
+    """What the parser made of a head: the length of its body, its route in the metrics, and what answers it."""
+
+    body_bytes: int
+    route: int
+    answering: Callable[[bytes], bytes | None]
+
+
+class Heads(dict[bytes, KnownHead]):
+    """Heads of requests that were parsed and answered before, by their bytes: the same bytes mean the same again.
+
+    A client that keeps its connection sends the same few heads over and over; looking one up costs a hundredth of
+    parsing it.
+    """
+
+    def learn(self, head: bytes, known: KnownHead) -> None:
+        """Keep *head*, unless it is long; all are forgotten when there are too many."""
+        if len(head) <= MAX_HEAD_REMEMBERED_BYTES:
+            if len(self) >= MAX_HEADS_REMEMBERED:
+                self.clear()
+            self[head] = known
+
+
 class Gate:
     """Shared by all connections of a worker; one timer looks after all their deadlines.
 
@@ -68,8 +96,10 @@ class Gate:
     number and the sweep compares it.
     """
 
-    def __init__(self, limits: ServerLimits) -> None:
+    def __init__(self, limits: ServerLimits, recorder: Recorder | None = None) -> None:
         self.limits = limits
+        self.recorder = recorder or Recorder()
+        self.heads = Heads()
         self.buffered_bytes = 0
         self.working = 0
         self.lingering: set[Expiring] = set()

@@ -17,7 +17,7 @@ from atraso.serving import wire
 from atraso.serving.front import FORM_TYPE
 from atraso.serving.inference import InferAnswer, InferRequest
 from atraso.serving.old_form import AIRLINES, NAMES
-from atraso.serving.openapi_inference import inference_paths
+from atraso.serving.openapi_inference import OPTIONAL_KEY, inference_paths
 from atraso.serving.predictions import Limits, Predictions
 from atraso.serving.problems import PROBLEM_JSON, STATUSES, problem_body
 from atraso.serving.wire import Place
@@ -38,10 +38,16 @@ _SHAPES = (
     wire.ModelList,
     wire.Problem,
 )
+KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key (`atraso keys create`), where the service asks who calls (`ATRASO_AUTH=keys`).",
+}
+_KEY_STATUSES = (401, 403)
 _EXAMPLE_ID = "01KAQ5V8Z0M4T7C2P9R3X6W1JD"
 _NAUGHT_OR_ONE = {"type": "integer", "enum": [0, 1]}
-_BODY_STATUSES = (400, 408, 413, 415, 422, 431, 500, 503)
-_QUERY_STATUSES = (400, 408, 422, 431, 500, 503)
+_BODY_STATUSES = (400, 401, 403, 408, 413, 415, 422, 431, 500, 503)
+_QUERY_STATUSES = (400, 401, 403, 408, 422, 431, 500, 503)
 
 
 def openapi_document(scorer: Scorer, predictions: Predictions, limits: Limits) -> Json:
@@ -65,7 +71,7 @@ def openapi_document(scorer: Scorer, predictions: Predictions, limits: Limits) -
         },
         "servers": [{"url": "/"}],
         "paths": _paths(example_flight(scorer.manifest), scorer, query, predictions),
-        "components": {"schemas": schemas, "responses": _refusals()},
+        "components": {"schemas": schemas, "responses": _refusals(), "securitySchemes": {"key": KEY_SCHEME}},
     }
 
 
@@ -148,8 +154,9 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
         "/health": _get("health", "The challenge's health check", "HealthAnswer", {"status": "OK"}),
         "/health/live": _get("live", "Is the process alive?", "HealthAnswer", {"status": "alive"}),
         "/health/ready": _get("ready", "Does it answer predictions?", "ReadyAnswer"),
-        "/v1/model": _get("model", "The card of the model in use", "ModelCard"),
-        "/v1/models": _get("models", "The models at hand", "ModelList"),
+        "/v1/model": _get("model", "The card of the model in use", "ModelCard", guarded=True),
+        "/v1/models": _get("models", "The models at hand", "ModelList", guarded=True),
+        "/metrics": {"get": _operation("metrics", "Counters for Prometheus", "", _plain(), ())},
         "/openapi.json": {
             "get": _operation("openapi", "This document", "", {"application/json": {"schema": {"type": "object"}}}, ())
         },
@@ -184,13 +191,15 @@ def _operation(
     if body is not None:
         operation["requestBody"] = {"required": True, "content": body}
     responses: Json = {"200": {"description": "The answer.", "content": answer}}
+    if 401 in refusals:
+        operation["security"] = OPTIONAL_KEY
     for status in refusals:
         responses[str(status)] = {"$ref": f"#/components/responses/{_response_name(status)}"}
     return operation | {"responses": responses}
 
 
-def _get(name: str, summary: str, schema: str, example: Json | None = None) -> Json:
-    return {"get": _operation(name, summary, "", _json(schema, example), ())}
+def _get(name: str, summary: str, schema: str, example: Json | None = None, *, guarded: bool = False) -> Json:
+    return {"get": _operation(name, summary, "", _json(schema, example), _KEY_STATUSES if guarded else ())}
 
 
 def _json(schema: str, example: Json | None = None) -> Json:
@@ -202,6 +211,10 @@ def _old_form() -> Json:
     properties = dict.fromkeys(NAMES, _NAUGHT_OR_ONE)
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
     return {FORM_TYPE.decode(): {"schema": schema, "example": {NAMES[0]: 1, NAMES[-1]: 1}}}
+
+
+def _plain() -> Json:
+    return {"text/plain": {"schema": {"type": "string"}}}
 
 
 def _html() -> Json:

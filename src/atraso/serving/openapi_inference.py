@@ -10,7 +10,9 @@ from atraso.serving.problems import STATUSES
 
 Json = dict[str, Any]
 _ERROR: Json = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
-_INFER_STATUSES = (400, 408, 413, 415, 431, 500, 503)
+# Whether a key is asked for is a setting of the service.
+OPTIONAL_KEY: list[Json] = [{}, {"key": []}]
+_INFER_STATUSES = (400, 401, 403, 408, 413, 415, 431, 500, 503)
 
 
 def inference_paths(version: str, flight: Mapping[str, str]) -> Json:
@@ -56,6 +58,7 @@ def _infer(name: str, flight: Mapping[str, str]) -> Json:
             "p50, p80 and p95, `warnings` joined by semicolons. Tensors are JSON; clients of Triton set "
             "`binary_data=False`."
         ),
+        "security": OPTIONAL_KEY,
         "requestBody": {"required": True, "content": {"application/json": request}},
         "responses": {
             "200": {"description": "The answer.", "content": {"application/json": answer}},

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
@@ -18,8 +17,10 @@ from starlette.types import Scope
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.times import moment_of
 from atraso.core.errors import FieldError
-from atraso.core.flights import FlightTable
+from atraso.core.flights import Flight, FlightTable
 from atraso.core.prediction import Prediction
+from atraso.identity.principal import Principal
+from atraso.serving.books import Books
 from atraso.serving.identifiers import Identifiers
 from atraso.serving.places import CrowdedError, Places, check_values, decoded, pointer_to, read_fields
 from atraso.serving.problems import NotJsonError, WrongPlacesError
@@ -35,6 +36,8 @@ from atraso.serving.wire import (
     Quantiles,
     ReasonAnswer,
 )
+
+T = TypeVar("T")
 
 ONE_BY_ONE = 16  # flights; above this a sweep over columns is cheaper
 AT_A_TIME = 500  # flights between two looks at other requests
@@ -58,17 +61,25 @@ DEFAULT_LIMITS = Limits()
 
 
 class Predictions:
-    """Answers questions about flights with one scorer; *now* tells the time in seconds since 1970."""
+    """Answers questions about flights with one scorer; *now* tells the time in seconds since 1970.
 
-    def __init__(self, scorer: Scorer, limits: Limits, now: Callable[[], float] = time.time) -> None:
+    What is answered is noted in *books* before it is given.
+    """
+
+    def __init__(
+        self, scorer: Scorer, limits: Limits, now: Callable[[], float], books: Books, next_id: Identifiers
+    ) -> None:
         self._scorer = scorer
         self._limits = limits
         self._now = now
-        self._next_id = Identifiers()
+        self._books = books
+        self._next_id = next_id
         self._zone = ZoneInfo(scorer.manifest.airports[0].zone)
         self._model = ModelName(scorer.manifest.airport, scorer.manifest.version)
         self._second = -1
         self._moment = ""
+        self._opening_of = ""
+        self._opened = b""
 
     async def post(self, scope: Scope, body: bytes) -> bytes:
         """Answer `POST /v1/predictions`; raises NotJsonError and WrongPlacesError."""
@@ -79,40 +90,45 @@ class Predictions:
         if request is None or not 1 <= len(request.flights) <= self._limits.max_flights:
             raise WrongPlacesError(await self._wrong_places(body))
         try:
-            as_of, notes = self._as_of(request.as_of)
             if len(request.flights) <= ONE_BY_ONE:
-                predictions = [self._one(question, request.explain, notes) for question in request.flights]
-                return _encode(Answer(self._model, as_of, predictions))
-            chunks = await self._many(request.flights, request.explain, notes)
+                return self._few(request, scope["principal"])
+            as_of, notes = self._as_of(request.as_of)
+            chunks = await self._many(request.flights, request.explain, as_of, notes, scope["principal"])
         except FieldError:
             raise WrongPlacesError(await self._wrong_places(body)) from None
-        around = _encode(Answer(self._model, as_of, []))
-        return b"".join((around.removesuffix(b"]}"), b",".join(chunks), b"]}"))
+        return b"".join((self._opening(as_of), b"[", b",".join(chunks), b"]}"))
 
-    def at_once(self, body: bytes) -> bytes | None:
+    def at_once(self, body: bytes, principal: Principal) -> bytes | None:
         """Answer the body of a POST about a few flights; None for more of them, and for what is to be refused."""
         try:
             request = _request.decode(body)
             if not 1 <= len(request.flights) <= min(ONE_BY_ONE, self._limits.max_flights):
                 return None
-            as_of, notes = self._as_of(request.as_of)
-            predictions = [self._one(question, request.explain, notes) for question in request.flights]
+            return self._few(request, principal)
         except (msgspec.MsgspecError, FieldError):
             return None
-        return _encode(Answer(self._model, as_of, predictions))
 
     async def get(self, scope: Scope, body: bytes) -> bytes:
         """Answer `GET /v1/predictions` from its query; raises NotJsonError and WrongPlacesError."""
-        return _encode(self.ask(query_of(scope["query_string"])))
+        return self._answered(query_of(scope["query_string"]), lambda request: self._few(request, scope["principal"]))
 
     def ask(self, query: Mapping[str, object]) -> Answer:
-        """Answer one flight given by the names of `FlightQuery`; raises WrongPlacesError."""
+        """Answer one flight given by the names of `FlightQuery`, and note nothing; raises WrongPlacesError."""
+
+        def answer(request: PredictionRequest) -> Answer:
+            as_of, notes = self._as_of(request.as_of)
+            flights = self._resolved(request.flights)
+            return Answer(self._model, as_of, self._predictions(flights, request.explain, notes))
+
+        return self._answered(query, answer)
+
+    def _answered(self, query: Mapping[str, object], answer: Callable[[PredictionRequest], T]) -> T:
+        """Return the *answer* to the request that a query means; raises WrongPlacesError."""
         raw = _encode(query)
         asked = decoded(raw, _query)
         try:
             if asked is not None:
-                as_of, notes = self._as_of(asked.as_of)
-                return Answer(self._model, as_of, [self._one(asked, asked.explain, notes)])
+                return answer(PredictionRequest((asked,), asked.explain, asked.basis, asked.as_of))
         except FieldError:
             pass  # all that is wrong is told below, not only what was met first
         places = Places()
@@ -121,30 +137,52 @@ class Predictions:
         self._check_flight(usable, "", places)
         raise WrongPlacesError(places.told())
 
-    def _one(self, question: FlightQuestion, explain: bool, notes: tuple[str, ...]) -> PredictionAnswer:
-        flight, warnings = self._scorer.resolve(
-            question.airline,
-            question.flight_number,
-            question.destination,
-            question.scheduled_departure,
-            question.origin,
-        )
-        return self._told(self._scorer.predict(flight, explain=explain, warnings=(*warnings, *notes)))
+    def _few(self, request: PredictionRequest, principal: Principal) -> bytes:
+        """Answer a few flights; raises FieldError."""
+        as_of, notes = self._as_of(request.as_of)
+        flights = self._resolved(request.flights)
+        predictions = self._predictions(flights, request.explain, notes)
+        encoded = _encode(predictions)
+        self._books.note(principal, self._model, as_of, flights, predictions, encoded)
+        return b"%b%b}" % (self._opening(as_of), encoded)
 
-    async def _many(self, questions: Sequence[FlightQuestion], explain: bool, notes: tuple[str, ...]) -> list[bytes]:
-        """Return the answers encoded in chunks, each a list without its brackets: no step takes long for all."""
-        chunks = []
+    def _resolved(self, questions: Sequence[FlightQuestion]) -> list[tuple[Flight, tuple[str, ...]]]:
         resolve = self._scorer.resolve
+        return [resolve(q.airline, q.flight_number, q.destination, q.scheduled_departure, q.origin) for q in questions]
+
+    def _predictions(
+        self, flights: Sequence[tuple[Flight, tuple[str, ...]]], explain: bool, notes: tuple[str, ...]
+    ) -> list[PredictionAnswer]:
+        predict = self._scorer.predict
+        return [self._told(predict(flight, explain=explain, warnings=(*w, *notes))) for flight, w in flights]
+
+    async def _many(
+        self,
+        questions: Sequence[FlightQuestion],
+        explain: bool,
+        as_of: str,
+        notes: tuple[str, ...],
+        principal: Principal,
+    ) -> list[bytes]:
+        """Return the answers encoded in chunks, each a list without its brackets: no step takes long for all."""
+        answered = []
         for start in range(0, len(questions), AT_A_TIME):
             await asyncio.sleep(0)
-            resolved = [
-                resolve(q.airline, q.flight_number, q.destination, q.scheduled_departure, q.origin)
-                for q in questions[start : start + AT_A_TIME]
-            ]
-            table = self._scorer.predict_many(FlightTable.of([flight for flight, _ in resolved]), explain=explain)
-            answers = [self._told(table.prediction(row), (*w, *notes)) for row, (_, w) in enumerate(resolved)]
-            chunks.append(_encode(answers)[1:-1])
-        return chunks
+            flights = self._resolved(questions[start : start + AT_A_TIME])
+            table = self._scorer.predict_many(FlightTable.of([flight for flight, _ in flights]), explain=explain)
+            answers = [self._told(table.prediction(row), (*w, *notes)) for row, (_, w) in enumerate(flights)]
+            answered.append((flights, answers, _encode(answers)))
+        # noted only now: a later chunk may have refused the whole request
+        for flights, answers, encoded in answered:
+            self._books.note(principal, self._model, as_of, flights, answers, encoded)
+        return [encoded[1:-1] for _, _, encoded in answered]
+
+    def _opening(self, as_of: str) -> bytes:
+        """Return an answer up to its list of predictions."""
+        if self._opening_of != as_of:
+            self._opening_of = as_of
+            self._opened = _encode(Answer(self._model, as_of, [])).removesuffix(b"[]}")
+        return self._opened
 
     def _told(self, answer: Prediction, warnings: tuple[str, ...] = ()) -> PredictionAnswer:
         return PredictionAnswer(

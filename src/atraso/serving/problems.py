@@ -58,6 +58,14 @@ class BodyTooLargeError(WholeRequestError):
     """The body has more bytes than the service takes."""
 
 
+class NotAuthenticatedError(AtrasoError):
+    """Nobody the service knows asks."""
+
+
+class NotAllowedError(AtrasoError):
+    """Who asks may not do this."""
+
+
 class NoSuchRouteError(AtrasoError):
     """Nothing is served at this path."""
 
@@ -75,6 +83,8 @@ STATUS_OF: dict[type[BaseException], int] = {
     NotJsonError: 400,
     ChallengeRefusedError: 400,
     InferenceRefusedError: 400,
+    NotAuthenticatedError: 401,
+    NotAllowedError: 403,
     NoSuchRouteError: 404,
     MethodNotAllowedError: 405,
     BodyTooLargeError: 413,
@@ -90,6 +100,11 @@ STATUSES: dict[int, tuple[str, str]] = {
         "the body is not JSON (NaN, Infinity, broken, not UTF-8, nested deeper than 8 levels), the request line or "
         "a header is malformed, or `/predict` or `/v2` refuses the content",
     ),
+    401: (
+        "Unauthorized",
+        "the request has no key, or an unknown one; `WWW-Authenticate` says what to send",
+    ),
+    403: ("Forbidden", "the key does not have the role that the route needs"),
     404: ("Not Found", "there is no such route"),
     405: ("Method Not Allowed", "the route does not take this method; `Allow` lists those it takes"),
     408: ("Request Timeout", "the head or the body of the request comes too slowly"),
@@ -100,7 +115,7 @@ STATUSES: dict[int, tuple[str, str]] = {
     500: ("Internal Server Error", "a fault of the service; it is in its log"),
     503: ("Service Unavailable", "the service is overloaded or a needed part is down; `Retry-After` says when"),
 }
-_HIDDEN = "the service failed to answer; the fault is in its log"
+HIDDEN = "the service failed to answer; the fault is in its log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +155,7 @@ def refusal_of(error: Exception, path: str) -> Refusal:
     detail = str(error)
     if status >= 500:
         log.error("%s failed: %s", ascii(path[:200]), one_line(error))
-        detail = _HIDDEN
+        detail = HIDDEN
     if isinstance(error, WrongPlacesError):
         places = error.places
     elif isinstance(error, FieldError):
@@ -149,6 +164,8 @@ def refusal_of(error: Exception, path: str) -> Refusal:
         headers.append(("allow", error.allow))
     elif isinstance(error, WholeRequestError):
         places = (Place("", detail),)
+    elif isinstance(error, NotAuthenticatedError):
+        headers.append(("www-authenticate", 'Bearer realm="atraso"'))
     if isinstance(error, BodyTooLargeError):
         headers.append(("connection", "close"))  # the rest of the body will not be read
     if of_inference(path):

@@ -12,9 +12,9 @@ from time import monotonic
 
 import httptools
 
-from atraso.serving.connection import AT_ONCE_IN_A_ROW, BODY, HEAD, IDLE, REFUSED, Connection
+from atraso.serving.connection import AT_ONCE_IN_A_ROW, BODY, HEAD, IDLE, REFUSED, Answering, Connection
 from atraso.serving.exchange import Exchange
-from atraso.serving.gate import KIB
+from atraso.serving.gate import KIB, KnownHead
 
 # The parser cannot be paused, so it is fed in pieces: what one piece can hold bounds how many pipelined
 # requests may wait, and how far an unfinished head may pass its limit before that is noticed.
@@ -25,7 +25,10 @@ WAITING_REQUEST_BYTES = 2 * KIB
 # head besides: extensions and trailers are read and thrown away.
 FRAMING_BYTES_PER_BODY_BYTE = 8
 
-_WATCHED_HEADERS = frozenset((b"host", b"content-length", b"content-type", b"transfer-encoding", b"expect"))
+HEAD_END = b"\r\n\r\n"
+_WATCHED_HEADERS = frozenset(
+    (b"host", b"content-length", b"content-type", b"transfer-encoding", b"expect", b"authorization")
+)
 _BUFFER_FULL = "The service holds as many bytes of requests as it may; try again shortly."
 
 
@@ -38,10 +41,25 @@ class LimitedProtocol(Connection):
 
     _piece = 0
     _keep_alive = True
+    _segment = b""
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; a piece at a time, and no further while complete requests wait for their turn."""
+        """Answer a whole request whose head is known; otherwise feed the parser.
+
+        It is fed a piece at a time, and no further while complete requests wait for their turn.
+        """
+        begins = (  # the first byte is the first of a request, and nothing stands before its answer
+            self._phase == IDLE
+            and not self._spent
+            and self._at_work is None
+            and self._unfed is None
+            and not self._stopping
+            and not self.flow.write_paused
+        )
+        if begins and self._answered_known(data):
+            return
         self._at_once_left = AT_ONCE_IN_A_ROW
+        self._segment = data if begins else b""
         if self._phase == REFUSED:
             self._discard(len(data))
         elif len(data) <= PIECE_BYTES and self._unfed is None:
@@ -51,6 +69,22 @@ class LimitedProtocol(Connection):
         else:
             self._unfed = memoryview(data if self._unfed is None else bytes(self._unfed) + data)
             self._feed_on()
+
+    def _answered_known(self, data: bytes) -> bool:
+        """Answer *data* where it is one request with a head that was parsed and answered before."""
+        end = data.find(HEAD_END) + len(HEAD_END)
+        known = self.gate.heads.get(data[:end])
+        if known is None or len(data) != end + known.body_bytes:
+            return False
+        return self._answer(known.answering, known.route, data[end:], monotonic())
+
+    def _learn(self, answering: Answering, route: int, body: bytes) -> None:
+        """Note the head of a request that was all of what came, so that the same bytes need not be parsed again."""
+        segment = self._segment
+        end = segment.find(HEAD_END) + len(HEAD_END)
+        # Chunks would make it longer; a parser that saw the head end elsewhere would have found another body.
+        if self._announced == len(body) == len(segment) - end:
+            self.gate.heads.learn(segment[:end], KnownHead(len(body), route, answering))
 
     def _read_on(self) -> None:
         self._feed_on()

@@ -22,7 +22,8 @@ from uvicorn.server import Server
 from atraso.core.errors import AtrasoError, SettingsError
 from atraso.serving.gate import Gate, ServerLimits
 from atraso.serving.protocol import LimitedProtocol
-from atraso.serving.workers import BEAT_EVERY_S, Beat, Supervisor
+from atraso.serving.workers import BEAT_EVERY_S, Beat, Supervisor, slots_for
+from atraso.telemetry.cells import Board, Recorder
 
 logger = logging.getLogger("atraso.serving")
 
@@ -36,7 +37,7 @@ USER_ERROR = 2
 
 
 def run(
-    create_app: Callable[[], Application],
+    create_app: Callable[[Board, Recorder], Application],
     listener: socket.socket,
     *,
     workers: int,
@@ -45,42 +46,54 @@ def run(
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code: 0, or that of workers that could not start.
 
-    *create_app* is called in each worker, after the fork. *on_ready* is called here once all workers accept.
+    *create_app* is called in each worker, after the fork, with the metrics of all and the worker's own. *on_ready* is
+    called here once all workers accept.
     """
     limits = _within_file_limit(limits)
     listener.listen(BACKLOG)
+    board = Board(slots_for(workers))
 
-    def work(beat: Beat) -> None:
+    def work(beat: Beat, slot: int) -> None:
+        recorder = board.slot(slot)
         try:
-            app = create_app()
+            app = create_app(board, recorder)
         except AtrasoError as error:
             sys.stderr.write(f"atraso: {error}\n")
             sys.exit(USER_ERROR)
-        server = LimitedServer(app, limits, beat)
+        server = LimitedServer(app, Gate(limits, recorder), beat)
         signal.signal(signal.SIGTERM, server.handle_exit)
         server.run(sockets=[listener])
 
     # A worker needs a moment besides the time it gives its clients: to notice, and to end its process.
-    supervisor = Supervisor(work, workers, on_ready=on_ready, stop_within_s=limits.shutdown_timeout_s + 0.2)
+    supervisor = Supervisor(
+        work,
+        workers,
+        on_ready=on_ready,
+        on_count=board.tell_workers,
+        stop_within_s=limits.shutdown_timeout_s + 0.2,
+    )
     return supervisor.run(before_stop=listener.close)
 
 
-def bind(host: str, port: int, *, insecure: bool = False) -> socket.socket:
+def bind(host: str, port: int, *, guarded: bool = False, insecure: bool = False) -> socket.socket:
     """Return a bound socket that does not listen yet; raise SettingsError with what to do instead.
 
-    An address that other machines can reach is refused unless *insecure* says that this is meant.
+    An address that other machines can reach is refused unless the service is *guarded*, or *insecure* says that this is
+    meant.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise SettingsError(f"The host {host!r} is not an address of this machine: {error.strerror}.") from None
     if not all(ipaddress.ip_address(place[4][0]).is_loopback for place in found):
-        if not insecure:
+        if not guarded and not insecure:
             raise SettingsError(
-                f"Listening on {host} would let other machines in, and there is no authentication yet: "
-                "use 127.0.0.1, or say --insecure (ATRASO_INSECURE=true) where the network itself is guarded."
+                f"Listening on {host} would let other machines in, and nobody is asked who they are: set "
+                "ATRASO_AUTH=keys, use 127.0.0.1, or say --insecure (ATRASO_INSECURE=true) where the network itself is "
+                "guarded."
             )
-        logger.warning("Whoever reaches %s may use this service: there is no authentication.", host)
+        if not guarded:
+            logger.warning("Whoever reaches %s may use this service: nobody is asked who they are.", host)
     # A name such as localhost may stand for both families; most clients try the older one.
     found.sort(key=lambda place: place[0] != socket.AF_INET)
     family, kind, protocol, _, where = found[0]
@@ -101,10 +114,10 @@ def url(listener: socket.socket) -> str:
 
 
 class LimitedServer(Server):
-    """uvicorn's server for one worker, serving *app* within *limits*; it beats while its event loop runs."""
+    """uvicorn's server for one worker, serving *app* through *gate*; it beats while its event loop runs."""
 
-    def __init__(self, app: Application, limits: ServerLimits, beat: Callable[[], bool]) -> None:
-        self.gate = Gate(limits)
+    def __init__(self, app: Application, gate: Gate, beat: Callable[[], bool]) -> None:
+        self.gate = gate
         self._beat = beat
         super().__init__(_config(app, self.gate))
 

@@ -53,22 +53,36 @@ class _Worker:
     process: BaseProcess
     fd: int
     heard_at: float
+    slot: int
     ready: bool = False
+
+
+def slots_for(count: int) -> int:
+    """Return how many processes there may be at once for *count* workers: while one is replaced, both live."""
+    return 2 * count
 
 
 class Supervisor:
     """Runs *work* in *count* forked processes until a stop signal comes.
 
-    *work* gets a `Beat` to call at least each `BEAT_EVERY_S` and must end soon after SIGTERM. Forking keeps a
-    replacement ready within milliseconds, because everything is already imported.
+    *work* gets a `Beat` to call at least each `BEAT_EVERY_S`, and a number below `slots_for(count)` that no other
+    living worker has; it must end soon after SIGTERM. Forking keeps a replacement ready within milliseconds, because
+    everything is already imported. *on_count* is told how many are ready whenever that may have changed.
     """
 
     def __init__(
-        self, work: Callable[[Beat], None], count: int, *, on_ready: Callable[[], None], stop_within_s: float
+        self,
+        work: Callable[[Beat, int], None],
+        count: int,
+        *,
+        on_ready: Callable[[], None],
+        on_count: Callable[[int], None],
+        stop_within_s: float,
     ) -> None:
         self._work = work
         self._count = count
         self._on_ready = on_ready
+        self._on_count = on_count
         self._stop_within_s = stop_within_s
         self._context = multiprocessing.get_context("fork")
         self._workers: list[_Worker] = []
@@ -103,7 +117,9 @@ class Supervisor:
             failed = self._bury(now)
             if failed is not None and not announced:
                 return failed
-            if not announced and sum(worker.ready for worker in self._workers) == self._count:
+            ready = sum(worker.ready for worker in self._workers)
+            self._on_count(ready)
+            if not announced and ready == self._count:
                 announced = True
                 self._on_ready()
         return 0
@@ -113,10 +129,12 @@ class Supervisor:
             self._workers.append(self._start())
 
     def _start(self) -> _Worker:
+        taken = {worker.slot for worker in self._workers}
+        slot = next(number for number in range(slots_for(self._count)) if number not in taken)
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         os.set_blocking(writer, False)
-        process = self._context.Process(target=self._enter, args=(writer, reader), daemon=True)
+        process = self._context.Process(target=self._enter, args=(writer, reader, slot), daemon=True)
         # A stop signal between the fork and the worker's own handlers would be lost in a handler of ours.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
         try:
@@ -124,9 +142,9 @@ class Supervisor:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
         os.close(writer)
-        return _Worker(process, reader, time.monotonic())
+        return _Worker(process, reader, time.monotonic(), slot)
 
-    def _enter(self, writer: int, reader: int) -> None:
+    def _enter(self, writer: int, reader: int, slot: int) -> None:
         """Begin a worker's own life, in its process."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -137,7 +155,7 @@ class Supervisor:
         # With our copies of the reading ends closed, the supervisor's death is seen as a broken pipe.
         for fd in (reader, *(worker.fd for worker in self._workers)):
             os.close(fd)
-        self._work(Beat(writer))
+        self._work(Beat(writer), slot)
 
     def _listen(self, now: float, *, overslept: bool) -> None:
         for worker in self._workers:

@@ -1,0 +1,83 @@
+"""The spool: where a worker keeps what it is about to answer, before it answers.
+
+A record is its length, its CRC-32 (both little-endian, 4 bytes) and its payload. Each worker appends to a file of its
+own with one `write` a record, so what a killed worker had written stays, and a record cut short can only be the last.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from struct import Struct
+from zlib import crc32
+
+log = logging.getLogger("atraso.ledger")
+
+SUFFIX = ".spool"
+MAX_FILE_BYTES = 64 * 1024 * 1024
+# Between two lines in the log while nothing can be written.
+COMPLAIN_EVERY_S = 10.0
+_frame = Struct("<II")
+
+
+class Spool:
+    """Appends the records of one process to files in *folder*, each at most a little larger than *max_file_bytes*."""
+
+    def __init__(self, folder: Path, max_file_bytes: int = MAX_FILE_BYTES) -> None:
+        self._folder = folder
+        self._max = max_file_bytes
+        self._fd = -1
+        self._size = 0
+        self._complained_at = float("-inf")
+
+    def append(self, payload: bytes) -> bool:
+        """Keep *payload*; False where it could not be written, which the log tells now and then."""
+        record = _frame.pack(len(payload), crc32(payload)) + payload
+        try:
+            if self._fd < 0 or self._size >= self._max:
+                self._begin()
+            written = os.write(self._fd, record)
+        except OSError as error:
+            self._complain(error)
+            return False
+        if written < len(record):
+            # Nothing may follow a record cut short in its file.
+            self._end()
+            self._complain(OSError(28, "no room for a whole record"))
+            return False
+        self._size += written
+        return True
+
+    def _begin(self) -> None:
+        self._end()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{time.time_ns():020d}-{os.getpid()}{SUFFIX}"
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._size = 0
+
+    def _end(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _complain(self, error: OSError) -> None:
+        now = time.monotonic()
+        if now >= self._complained_at + COMPLAIN_EVERY_S:
+            self._complained_at = now
+            log.error("Answers cannot be kept for the ledger in %s: %s.", self._folder, error.strerror)
+
+
+def read_spool(path: Path) -> Iterator[bytes]:
+    """Yield the payloads of a spool file in their order, up to a record that was cut short or is damaged."""
+    content = memoryview(path.read_bytes())
+    at = 0
+    while at + _frame.size <= len(content):
+        length, checksum = _frame.unpack_from(content, at)
+        payload = content[at + _frame.size : at + _frame.size + length]
+        if not length or len(payload) < length or crc32(payload) != checksum:
+            return
+        yield bytes(payload)
+        at += _frame.size + length

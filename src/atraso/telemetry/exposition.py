@@ -1,0 +1,67 @@
+"""The text that Prometheus reads, from the workers' cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import Metric as Family
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+from atraso.telemetry.cells import BILLION, START_OF
+from atraso.telemetry.names import COUNTED, HISTOGRAM, TOLD, Metric
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+# Of a gauge: the values of its labels, and its value.
+Gauges = Mapping[Metric, Iterable[tuple[tuple[str, ...], float]]]
+
+
+def exposition(totals: Sequence[int], gauges: Gauges) -> bytes:
+    """Return all metrics as text: *totals* are the cells of all workers, *gauges* what is told at this moment."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(totals, gauges))
+    return generate_latest(registry)
+
+
+class _Collector(Collector):
+    def __init__(self, totals: Sequence[int], gauges: Gauges) -> None:
+        self._totals, self._gauges = totals, gauges
+
+    def collect(self) -> Iterator[Family]:
+        for metric in COUNTED:
+            yield self._counted(metric)
+        for metric in TOLD:
+            gauge = GaugeMetricFamily(metric.name, metric.tells, labels=[name for name, _ in metric.labels])
+            for values, value in self._gauges.get(metric, ()):
+                gauge.add_metric(values, value)
+            yield gauge
+
+    def _counted(self, metric: Metric) -> Family:
+        labels = [name for name, _ in metric.labels]
+        family: CounterMetricFamily | HistogramMetricFamily = (
+            HistogramMetricFamily(metric.name, metric.tells, labels=labels)
+            if metric.kind == HISTOGRAM
+            else CounterMetricFamily(metric.name, metric.tells, labels=labels)
+        )
+        at = START_OF[metric]
+        for values in metric.series:
+            cells = self._totals[at : at + metric.width]
+            at += metric.width
+            if isinstance(family, CounterMetricFamily):
+                family.add_metric(values, cells[0])
+            else:
+                family.add_metric(values, _buckets(metric.bounds, cells), cells[-1] / BILLION)
+        return family
+
+
+def _buckets(bounds: Sequence[float], cells: Sequence[int]) -> list[tuple[str, float]]:
+    """Return the buckets of a histogram as Prometheus has them, each with all that is in those below."""
+    found, below = [], 0
+    for bound, count in zip((*bounds, inf), cells, strict=False):
+        below += count
+        found.append(("+Inf" if bound == inf else str(bound), float(below)))
+    return found

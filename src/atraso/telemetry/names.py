@@ -1,0 +1,96 @@
+"""The name, kind and labels of every metric, and nowhere else.
+
+Labels take their values from closed sets, so no client can add a series.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import product
+
+# Routes, as the label `route`; a path that is none of these counts as "other".
+ROUTES = ("/v1/predictions", "/predict", "/v2/infer", "/v1/model", "/health", "/metrics", "page", "other")
+
+
+class Outcome(IntEnum):
+    """What became of a request; the order is that of the label's values in `OUTCOMES`."""
+
+    OK = 0
+    CLIENT_ERROR = 1
+    QUOTA_429 = 2
+    SHED_503 = 3
+    SERVER_ERROR = 4
+
+
+OUTCOMES = tuple(outcome.name.lower() for outcome in Outcome)
+# Upper bounds, in seconds. Every objective's threshold is one of them (docs/07-metrics.md).
+LATENCY_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+PROBABILITY_BOUNDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+
+COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric: what it is called, what it tells, and its labels with all their values."""
+
+    name: str
+    kind: str
+    tells: str
+    labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    bounds: tuple[float, ...] = ()
+
+    @property
+    def series(self) -> tuple[tuple[str, ...], ...]:
+        """Return the label values of each series."""
+        return tuple(product(*(values for _, values in self.labels)))
+
+    @property
+    def width(self) -> int:
+        """Return how many numbers a series takes: a histogram has its buckets, one beyond the last bound, and a sum."""
+        return len(self.bounds) + 2 if self.kind == HISTOGRAM else 1
+
+
+REQUESTS = Metric(
+    "atraso_http_requests_total",
+    COUNTER,
+    "Requests answered, by route and outcome.",
+    (("route", ROUTES), ("outcome", OUTCOMES)),
+)
+REQUEST_SECONDS = Metric(
+    "atraso_request_seconds",
+    HISTOGRAM,
+    "Time from a request's last byte to its answer's being handed to the network, in seconds.",
+    (("route", ROUTES),),
+    LATENCY_BOUNDS,
+)
+PROBABILITY = Metric(
+    "atraso_prediction_probability",
+    HISTOGRAM,
+    "Probabilities of delay that were answered by /v1/predictions.",
+    bounds=PROBABILITY_BOUNDS,
+)
+LEDGER_ROWS = Metric(
+    "atraso_ledger_rows_total",
+    COUNTER,
+    "Answers promised to the ledger: accepted, of which kept in a spool or shed.",
+    (("state", ("accepted", "kept", "shed")),),
+)
+MODEL_SWAPS = Metric(
+    "atraso_model_swap_total", COUNTER, "Changes of the model in use, by result.", (("result", ("ok", "failed")),)
+)
+# Kept in shared memory, one slot a worker.
+COUNTED = (REQUESTS, REQUEST_SECONDS, PROBABILITY, LEDGER_ROWS, MODEL_SWAPS)
+
+WORKERS = Metric("atraso_workers", GAUGE, "Worker processes that are ready.")
+MODEL_INFO = Metric(
+    "atraso_model_info", GAUGE, "1 for the model in use.", (("version", ()), ("basis", ("schedule", "live")))
+)
+MODEL_CREATED = Metric(
+    "atraso_model_created_timestamp_seconds", GAUGE, "When the model in use was made, in seconds since 1970."
+)
+# Told by the worker that is asked.
+TOLD = (WORKERS, MODEL_INFO, MODEL_CREATED)
+
+METRICS = (*COUNTED, *TOLD)
