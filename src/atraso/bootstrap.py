@@ -11,6 +11,7 @@ from atraso.identity.keys import KeyFile
 from atraso.ledger.spool import Spool
 from atraso.serving import server
 from atraso.serving.app import Worker, create_app
+from atraso.serving.books import Books
 from atraso.serving.front import Front
 from atraso.serving.gate import ServerLimits
 from atraso.serving.guard import Guard
@@ -34,8 +35,7 @@ def create_service(
         limits=Limits(max_body_bytes=settings.max_body_bytes),
         guard=Guard(KeyFile(settings.data) if settings.auth == "keys" else None),
         board=board or Board(),
-        recorder=recorder or Recorder(),
-        spool=Spool(settings.data / "spool") if settings.ledger == "spool" else None,
+        books=Books(recorder or Recorder(), Spool(settings.data / "spool") if settings.ledger == "spool" else None),
     )
     return create_app(scorer, worker)
 

@@ -18,6 +18,11 @@ from hypothesis import strategies as st
 from atraso.ledger.spool import Spool, read_spool
 
 
+def append(spool: Spool, payload: bytes) -> bool:
+    spool.add(payload)
+    return spool.flush()
+
+
 def kept(folder: Path) -> list[bytes]:
     return [payload for path in sorted(folder.glob("*.spool")) for payload in read_spool(path)]
 
@@ -27,7 +32,7 @@ def test_records_come_back_in_their_order(tmp_path_factory: pytest.TempPathFacto
     """Also over several files."""
     folder = tmp_path_factory.mktemp("spool")
     spool = Spool(folder, max_file_bytes=500)
-    assert all(spool.append(payload) for payload in payloads)
+    assert all(append(spool, payload) for payload in payloads)
     assert kept(folder) == payloads
 
 
@@ -41,7 +46,7 @@ def test_a_torn_or_damaged_tail_ends_the_file_and_nothing_else(
     payloads = [b"%d" % n * (n + 1) for n in range(8)]
     spool = Spool(folder)
     for payload in payloads:
-        spool.append(payload)
+        append(spool, payload)
     [path] = folder.glob("*.spool")
     content = bytearray(path.read_bytes())
     if data.draw(st.booleans()):
@@ -57,7 +62,7 @@ def _append(folder: Path, said: Connection[Any, Any]) -> None:
     spool = Spool(folder, max_file_bytes=10_000)
     n = 0
     while True:
-        if spool.append(b"%d" % n * 20):
+        if append(spool, b"%d" % n * 20):
             os.write(said.fileno(), b"%d\n" % n)  # what a client would have been told
         n += 1
 
@@ -81,24 +86,25 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
     assert kept(tmp_path)[: len(answered)] == [b"%d" % n * 20 for n in answered]
 
 
-def test_what_cannot_be_written_is_told_and_later_ones_are_kept(
+def test_what_cannot_be_written_whole_is_not_kept_at_all_and_later_ones_are(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A limit on the size of files stands in for a full disk: a record is cut short, and no other follows it there."""
+    """A limit on the size of files stands in for a full disk: what fits in part is taken back."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     spool = Spool(tmp_path)
     try:
-        assert spool.append(b"a" * 1000)
+        assert append(spool, b"a" * 1000)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1500, before[1]))
         with caplog.at_level(logging.ERROR):
-            assert not spool.append(b"b" * 1000)
-            assert spool.append(b"c" * 100)
-            assert not spool.append(b"d" * 2000)
+            spool.add(b"b" * 300)
+            assert not append(spool, b"b" * 1000)
+            assert append(spool, b"c" * 100)
+            assert not append(spool, b"d" * 2000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
-    assert spool.append(b"e" * 2000)
+    assert append(spool, b"e" * 2000)
     assert kept(tmp_path) == [b"a" * 1000, b"c" * 100, b"e" * 2000]
     assert sum("cannot be kept" in message for message in caplog.messages) == 1
 
@@ -107,8 +113,8 @@ def test_a_folder_that_is_not_there_is_made_and_one_that_cannot_be_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The first record makes it; a file in its place is a failure like a full disk."""
-    assert Spool(tmp_path / "new" / "folder").append(b"a")
+    assert append(Spool(tmp_path / "new" / "folder"), b"a")
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.ERROR):
-        assert not Spool(tmp_path / "file").append(b"a")
+        assert not append(Spool(tmp_path / "file"), b"a")
     assert "file" in caplog.text

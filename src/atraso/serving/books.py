@@ -13,14 +13,15 @@ from atraso.telemetry.cells import Recorder
 
 
 class Books:
-    """Notes answers in the metrics and, where there is one, in the *spool*."""
+    """Notes the answers of one process in its metrics and, where there is one, in its *spool*."""
 
     def __init__(self, recorder: Recorder, spool: Spool | None = None) -> None:
         self._recorder = recorder
         self._spool = spool
+        self._unsettled = 0
 
     def note(self, principal: Principal, given: Sequence[GivenAnswer], answer: bytes) -> None:
-        """Note what was *given* to *principal*, one by one and as the whole *answer*.
+        """Note what was *given* to *principal*, one by one and as the whole *answer*; `settle` before it is sent.
 
         A record of the spool is JSON: `principal`, `flights` as they were understood, and the `answer` as it is sent.
         """
@@ -31,7 +32,14 @@ class Books:
             return
         name = msgspec.json.encode(principal.name)
         flights = b",".join([one.flight for one in given])
-        if self._spool.append(b'{"principal":%b,"flights":[%b],"answer":%b}' % (name, flights, answer)):
-            recorder.kept(len(given))
-        else:
-            recorder.shed(len(given))
+        self._spool.add(b'{"principal":%b,"flights":[%b],"answer":%b}' % (name, flights, answer))
+        self._unsettled += len(given)
+
+    def settle(self) -> None:
+        """Keep what was noted since the last time, and count it; what cannot be kept is counted as shed."""
+        rows, self._unsettled = self._unsettled, 0
+        if self._spool is not None and rows:
+            if self._spool.flush():
+                self._recorder.kept(rows)
+            else:
+                self._recorder.shed(rows)

@@ -117,6 +117,7 @@ class Connection(HttpToolsProtocol):
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the way back open while an answer is due: a client may close its half after asking."""
         self._half_closed = True
+        self.gate.outbox.send_all()
         if self._at_work is not None:
             self._end_after_last()
             return True
@@ -133,6 +134,7 @@ class Connection(HttpToolsProtocol):
         the connection ends there.
         """
         self._stopping = True
+        self.gate.outbox.send_all()
         idle = self._at_work is None and self._phase == IDLE and not self._spent
         grace_s = min(IDLE_GRACE_S, self.limits.shutdown_timeout_s / 4) if idle else self.limits.shutdown_timeout_s / 2
         self.deadline = min(self.deadline, time.monotonic() + grace_s)
@@ -168,6 +170,7 @@ class Connection(HttpToolsProtocol):
                 return
             self._release(exchange.held_bytes)
             detail = "The service is answering as many requests as it can; try again shortly."
+            self.gate.outbox.send_all()
             keep_alive, with_body = exchange.keep_alive, exchange.scope["method"] != "HEAD"
             self.transport.write(self._render(503, detail, close=not keep_alive, with_body=with_body))
             now = self._count(route_of(exchange.scope["path"]), 503, exchange.arrived_at)
@@ -198,6 +201,7 @@ class Connection(HttpToolsProtocol):
             content = answering(body)
         except Exception as error:
             # A fault that the ordinary way might not meet, so it is told here.
+            self.gate.outbox.send_all()
             told = refusal_of(error, ROUTES[route])
             self.transport.write(self._render(told.status, HIDDEN, close=False, with_body=True))
             self._rest(self._count(route, told.status, arrived_at))
@@ -205,8 +209,9 @@ class Connection(HttpToolsProtocol):
         if content is None:
             return False
         head = self.gate.head_of(self.server_state.default_headers, self.app.answer_headers)
-        self.transport.write(b"%b%d\r\n\r\n%b" % (head, len(content), content))
-        self._rest(self._count(route, 200, arrived_at))
+        answer = b"%b%d\r\n\r\n%b" % (head, len(content), content)
+        self.gate.outbox.send(self.loop, self.transport, answer, route, arrived_at)
+        self._rest(arrived_at)
         return True
 
     def _learn(self, answering: Answering, route: int, body: bytes) -> None:
@@ -339,6 +344,7 @@ class Connection(HttpToolsProtocol):
         transport, gate = self.transport, self.gate
         if transport.is_closing():
             return
+        gate.outbox.send_all()
         transport.write(self._refusal)
         self._release(self._held_bytes)
         now = time.monotonic()

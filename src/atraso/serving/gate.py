@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from atraso.serving.outbox import Outbox
 from atraso.telemetry.cells import Recorder
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -96,9 +97,12 @@ class Gate:
     number and the sweep compares it.
     """
 
-    def __init__(self, limits: ServerLimits, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self, limits: ServerLimits, recorder: Recorder | None = None, settle: Callable[[], None] | None = None
+    ) -> None:
         self.limits = limits
         self.recorder = recorder or Recorder()
+        self.outbox = Outbox(self.recorder, settle)
         self.heads = Heads()
         self.buffered_bytes = 0
         self.working = 0

@@ -87,13 +87,19 @@ class Predictions:
             raise WrongPlacesError(await self._wrong_places(body))
         try:
             if len(request.flights) <= ONE_BY_ONE:
-                return self._few(request, scope["principal"])
-            return await self._many(request, scope["principal"])
+                answer = self._few(request, scope["principal"])
+            else:
+                answer = await self._many(request, scope["principal"])
         except FieldError:
             raise WrongPlacesError(await self._wrong_places(body)) from None
+        self._books.settle()
+        return answer
 
     def at_once(self, body: bytes, principal: Principal) -> bytes | None:
-        """Answer the body of a POST about a few flights; None for more of them, and for what is to be refused."""
+        """Answer the body of a POST about a few flights; None for more of them, and for what is to be refused.
+
+        Whoever sends the answer settles the books before.
+        """
         try:
             request = _request.decode(body)
             if not 1 <= len(request.flights) <= min(ONE_BY_ONE, self._limits.max_flights):
@@ -104,7 +110,9 @@ class Predictions:
 
     async def get(self, scope: Scope, body: bytes) -> bytes:
         """Answer `GET /v1/predictions` from its query; raises NotJsonError and WrongPlacesError."""
-        return self._answered(query_of(scope["query_string"]), lambda request: self._few(request, scope["principal"]))
+        answer = self._answered(query_of(scope["query_string"]), lambda request: self._few(request, scope["principal"]))
+        self._books.settle()
+        return answer
 
     def ask(self, query: Mapping[str, object]) -> Answer:
         """Answer one flight given by the names of `FlightQuery`, and note nothing; raises WrongPlacesError."""

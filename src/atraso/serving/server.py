@@ -60,7 +60,7 @@ def run(
         except AtrasoError as error:
             sys.stderr.write(f"atraso: {error}\n")
             sys.exit(USER_ERROR)
-        server = LimitedServer(app, Gate(limits, recorder), beat)
+        server = LimitedServer(app, Gate(limits, recorder, getattr(app, "settle", None)), beat)
         signal.signal(signal.SIGTERM, server.handle_exit)
         server.run(sockets=[listener])
 
