@@ -14,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from atraso.artefact.scorer import Scorer
+from atraso.artefact.store import Store
 from atraso.core.errors import AtrasoError
 from atraso.serving.books import Books
+from atraso.serving.bulletin import Bulletin
 from atraso.serving.challenge import Challenge
 from atraso.serving.front import Front, Handler, Routes
 from atraso.serving.guard import Guard
@@ -40,6 +42,8 @@ class Worker:
     guard: Guard = field(default_factory=lambda: Guard(None))
     board: Board = field(default_factory=Board)
     books: Books = field(default_factory=lambda: Books(Recorder()))
+    models: Store | None = None
+    bulletin: Bulletin = field(default_factory=Bulletin)
     next_id: Identifiers = field(default_factory=Identifiers)
 
 
@@ -59,7 +63,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
     form = OldForm(scorer, templates.get_template("class.html"))
     document = openapi_document(scorer, predictions, limits)
     routes = [
-        *ops_routes(scorer.manifest, msgspec.json.encode(document), worker.board),
+        *ops_routes(scorer.manifest, msgspec.json.encode(document), worker.board, worker.models, worker.bulletin),
         *inference.routes(),
         *page_routes(templates, scorer.manifest, predictions, document, now),
     ]
