@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from atraso.artefact.scorer import load_scorer
 from atraso.serving.answers import MAX_REMEMBERED, Answers
 from atraso.serving.app import create_app
+from atraso.serving.identifiers import Identifiers
 from atraso.serving.wire import FlightQuestion
 from tests.serving.asgi import post
 from tests.serving.fakes import flight, scorer
@@ -17,15 +20,45 @@ def question(number: int = 282, **more: str) -> FlightQuestion:
     return FlightQuestion(**facts)
 
 
+def rows(encoded: bytes) -> list[dict[str, object]]:
+    """The answers without their ids."""
+    found: list[dict[str, object]] = json.loads(b"[%b]" % encoded)
+    for row in found:
+        del row["id"]
+    return found
+
+
 def test_a_remembered_answer_is_the_one_that_was_made() -> None:
-    """Byte for byte but for the id, and the same as in a sweep; with the bundled model."""
-    answers = Answers(load_scorer())
-    fresh = [answers.one(question(n), explain=False, notes=()) for n in range(1, 60)]
-    again = [answers.one(question(n), explain=False, notes=()) for n in range(1, 60)]
-    swept = answers.many([question(n) for n in range(1, 60)], explain=False, notes=())
-    assert fresh == again
-    assert [a.flight for a in swept] == [a.flight for a in fresh]
-    assert max(abs(a.probability - b.probability) for a, b in zip(swept, fresh, strict=True)) < 1e-12
+    """Nothing differs but the id, and in a sweep the numbers are the same; with the bundled model."""
+    answers = Answers(load_scorer(), Identifiers())
+    asked = [question(n) for n in range(1, 60)]
+    fresh, again = (answers.few(asked, explain=False, notes=()) for _ in "ab")
+    swept = answers.many(asked, explain=False, notes=())
+    assert rows(fresh.encoded) == rows(again.encoded)
+    assert fresh.flights == again.flights == swept.flights
+    assert fresh.probabilities == again.probabilities
+    for one, other in zip(rows(fresh.encoded), rows(swept.encoded), strict=True):
+        assert numbers(one) == pytest.approx(numbers(other), abs=1e-9)
+        assert {k: one[k] for k in ("basis", "lead", "reasons", "warnings", "delayed")} == {
+            k: other[k] for k in ("basis", "lead", "reasons", "warnings", "delayed")
+        }
+
+
+def numbers(row: dict[str, object]) -> list[object]:
+    return [row["delay_probability"], row["base_rate"], *row["exceeds"].values(), *row["minutes"].values()]  # type: ignore[attr-defined]
+
+
+def test_reasons_are_those_of_one_by_one_in_a_sweep_too() -> None:
+    """In the same order, with the same effects."""
+    answers = Answers(load_scorer(), Identifiers())
+    asked = [question(n) for n in range(1, 30)]
+    alone = rows(answers.few(asked, explain=True, notes=("a note",)).encoded)
+    swept = rows(answers.many(asked, explain=True, notes=("a note",)).encoded)
+    for one, other in zip(alone, swept, strict=True):
+        assert one["warnings"] == other["warnings"]
+        assert "a note" in one["warnings"]  # type: ignore[operator]
+        found = [{r["group"]: (r["value"], round(r["effect"], 9)) for r in row["reasons"]} for row in (one, other)]  # type: ignore[attr-defined]
+        assert found[0] == found[1]
 
 
 def test_each_answer_has_an_id_of_its_own() -> None:
@@ -61,7 +94,7 @@ def test_what_stands_beside_the_flight_is_not_mixed_up() -> None:
 
 def test_only_so_many_are_remembered() -> None:
     """Whoever asks for ever new flights cannot fill the memory."""
-    answers = Answers(scorer())
+    answers = Answers(scorer(), Identifiers())
     for n in range(MAX_REMEMBERED + 100):
-        answers.one(question(n % 9999 + 1, destination="SPJC" if n < 9999 else "SCTE"), explain=False, notes=())
+        answers.few([question(n % 9999 + 1, destination="SPJC" if n < 9999 else "SCTE")], explain=False, notes=())
     assert len(answers._remembered) <= MAX_REMEMBERED

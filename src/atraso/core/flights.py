@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 def utc_minutes(moment: datetime) -> int:
     """Return the whole minutes from 1970-01-01T00:00Z to an aware *moment*, rounded down."""
-    return (moment - EPOCH) // timedelta(minutes=1)
+    return int(moment.timestamp() // 60)
 
 
 def local_minutes(moment: datetime) -> int:

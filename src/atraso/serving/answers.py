@@ -6,14 +6,14 @@ but for its id; a table of the latest ones gives it without reading the flight a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from atraso.artefact.scorer import Scorer
 from atraso.core.flights import Flight, FlightTable
-from atraso.core.prediction import Prediction
+from atraso.core.prediction import Reason
 from atraso.serving.wire import Exceeds, FlightQuestion, PredictionAnswer, Quantiles, ReasonAnswer
 
 # Some 5 MB a worker. All are forgotten together when there are more, so nobody's questions can fill the memory.
@@ -23,46 +23,83 @@ _encode = msgspec.json.Encoder().encode
 _NO_ID = b'{"id":""'
 
 
-class GivenAnswer(NamedTuple):
-    """The answer for one flight but for its id: its probability, the flight as it was understood, and the JSON."""
+class Given(NamedTuple):
+    """Answers as they are noted and sent: the probabilities, the flights as they were understood, and the JSON."""
+
+    probabilities: Sequence[float]
+    flights: Sequence[Flight]
+    encoded: bytes
+
+
+class _Remembered(NamedTuple):
+    """The answer for one flight but for its id."""
 
     probability: float
-    flight: bytes
+    flight: Flight
     after_id: bytes
-
-    def named(self, identifier: str) -> bytes:
-        """Return the answer's JSON with its id."""
-        return b'{"id":"%b"%b' % (identifier.encode(), self.after_id)
 
 
 class Answers:
-    """Answers questions with one *scorer*; raises FieldError where one cannot be used."""
+    """Answers questions with one *scorer*; *next_id* names each answer. Raises FieldError for a useless question."""
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, next_id: Callable[[], str]) -> None:
         self._scorer = scorer
-        self._remembered: dict[FlightQuestion, GivenAnswer] = {}
+        self._next_id = next_id
+        self._remembered: dict[FlightQuestion, _Remembered] = {}
 
-    def one(self, question: FlightQuestion, *, explain: bool, notes: tuple[str, ...]) -> GivenAnswer:
-        """Answer one flight; *notes* about the request stand among its warnings."""
+    def few(self, questions: Sequence[FlightQuestion], *, explain: bool, notes: tuple[str, ...]) -> Given:
+        """Answer one flight after the other; *notes* about the request stand among the warnings of each."""
+        found = [self._one(question, explain, notes) for question in questions]
+        return Given(
+            [one.probability for one in found],
+            [one.flight for one in found],
+            b",".join([b'{"id":"%b"%b' % (self._next_id().encode(), one.after_id) for one in found]),
+        )
+
+    def many(self, questions: Sequence[FlightQuestion], *, explain: bool, notes: tuple[str, ...]) -> Given:
+        """Answer many flights in one sweep; the same numbers as one by one."""
+        resolved = [self._resolved(question) for question in questions]
+        flights = [flight for flight, _ in resolved]
+        table = self._scorer.predict_many(FlightTable.of(flights), explain=explain)
+        probabilities = table.delay_probability.tolist()
+        columns = (table.delayed, table.base_rate, table.exceeds, table.minutes)
+        reasons = table.reasons or ((),) * len(table)
+        rows = zip(probabilities, *(column.tolist() for column in columns), reasons, resolved, strict=True)
+        basis, lead, next_id = table.basis, table.lead, self._next_id
+        answers = [
+            PredictionAnswer(
+                next_id(), p, delayed, base, basis, lead, Exceeds(*e), Quantiles(*m), _told(why), (*warnings, *notes)
+            )
+            for p, delayed, base, e, m, why, (_, warnings) in rows
+        ]
+        return Given(probabilities, flights, _encode(answers)[1:-1])
+
+    def _one(self, question: FlightQuestion, explain: bool, notes: tuple[str, ...]) -> _Remembered:
         plain = not explain and not notes
-        if plain and (given := self._remembered.get(question)) is not None:
-            return given
+        if plain and (remembered := self._remembered.get(question)) is not None:
+            return remembered
         flight, warnings = self._resolved(question)
-        given = _given(flight, self._scorer.predict(flight, explain=explain), (*warnings, *notes))
+        answer = self._scorer.predict(flight, explain=explain)
+        encoded = _encode(
+            PredictionAnswer(
+                "",
+                answer.delay_probability,
+                answer.delayed,
+                answer.base_rate,
+                answer.basis,
+                answer.lead,
+                Exceeds(*answer.exceeds),
+                Quantiles(*answer.minutes),
+                _told(answer.reasons),
+                (*warnings, *notes),
+            )
+        )
+        given = _Remembered(answer.delay_probability, flight, encoded.removeprefix(_NO_ID))
         if plain:
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()
             self._remembered[question] = given
         return given
-
-    def many(self, questions: Sequence[FlightQuestion], *, explain: bool, notes: tuple[str, ...]) -> list[GivenAnswer]:
-        """Answer many flights in one sweep; the same numbers as one by one."""
-        resolved = [self._resolved(question) for question in questions]
-        table = self._scorer.predict_many(FlightTable.of([flight for flight, _ in resolved]), explain=explain)
-        return [
-            _given(flight, table.prediction(row), (*warnings, *notes))
-            for row, (flight, warnings) in enumerate(resolved)
-        ]
 
     def _resolved(self, question: FlightQuestion) -> tuple[Flight, tuple[str, ...]]:
         return self._scorer.resolve(
@@ -74,22 +111,5 @@ class Answers:
         )
 
 
-def told(identifier: str, answer: Prediction, warnings: tuple[str, ...]) -> PredictionAnswer:
-    """Return *answer* in the wire's form."""
-    return PredictionAnswer(
-        identifier,
-        answer.delay_probability,
-        answer.delayed,
-        answer.base_rate,
-        answer.basis,
-        answer.lead,
-        Exceeds(*answer.exceeds),
-        Quantiles(*answer.minutes),
-        tuple([ReasonAnswer(r.group, r.value, r.effect) for r in answer.reasons]),
-        warnings,
-    )
-
-
-def _given(flight: Flight, answer: Prediction, warnings: tuple[str, ...]) -> GivenAnswer:
-    encoded = _encode(told("", answer, warnings))
-    return GivenAnswer(answer.delay_probability, _encode(flight), encoded.removeprefix(_NO_ID))
+def _told(reasons: Sequence[Reason]) -> tuple[ReasonAnswer, ...]:
+    return tuple([ReasonAnswer(r.group, r.value, r.effect) for r in reasons]) if reasons else ()

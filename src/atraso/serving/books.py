@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from atraso.identity.principal import Principal
 from atraso.ledger.spool import Spool
-from atraso.serving.answers import GivenAnswer
+from atraso.serving.answers import Given
 from atraso.telemetry.cells import Recorder
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Books:
@@ -20,20 +20,18 @@ class Books:
         self._spool = spool
         self._unsettled = 0
 
-    def note(self, principal: Principal, given: Sequence[GivenAnswer], answer: bytes) -> None:
+    def note(self, principal: Principal, given: Given, answer: bytes) -> None:
         """Note what was *given* to *principal*, one by one and as the whole *answer*; `settle` before it is sent.
 
         A record of the spool is JSON: `principal`, `flights` as they were understood, and the `answer` as it is sent.
         """
-        recorder = self._recorder
-        for one in given:
-            recorder.predicted(one.probability)
-        if self._spool is None:
-            return
-        name = msgspec.json.encode(principal.name)
-        flights = b",".join([one.flight for one in given])
-        self._spool.add(b'{"principal":%b,"flights":[%b],"answer":%b}' % (name, flights, answer))
-        self._unsettled += len(given)
+        predicted = self._recorder.predicted
+        for probability in given.probabilities:
+            predicted(probability)
+        if self._spool is not None:
+            name, flights = _encode(principal.name), _encode(given.flights)
+            self._spool.add(b'{"principal":%b,"flights":%b,"answer":%b}' % (name, flights, answer))
+            self._unsettled += len(given.probabilities)
 
     def settle(self) -> None:
         """Keep what was noted since the last time, and count it; what cannot be kept is counted as shed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from atraso.artefact.scorer import Scorer
 from atraso.artefact.times import moment_of
 from atraso.core.errors import FieldError
 from atraso.identity.principal import Principal
-from atraso.serving.answers import Answers, GivenAnswer
+from atraso.serving.answers import Answers, Given
 from atraso.serving.books import Books
 from atraso.serving.identifiers import Identifiers
 from atraso.serving.places import CrowdedError, Places, check_values, decoded, pointer_to, read_fields
@@ -65,11 +65,10 @@ class Predictions:
         self, scorer: Scorer, limits: Limits, now: Callable[[], float], books: Books, next_id: Identifiers
     ) -> None:
         self._scorer = scorer
-        self._answers = Answers(scorer)
+        self._answers = Answers(scorer, next_id)
         self._limits = limits
         self._now = now
         self._books = books
-        self._next_id = next_id
         self._zone = ZoneInfo(scorer.manifest.airports[0].zone)
         self._model = ModelName(scorer.manifest.airport, scorer.manifest.version)
         self._second = -1
@@ -139,28 +138,27 @@ class Predictions:
         self._books.note(principal, given, answer)
         return answer
 
-    def _told(self, request: PredictionRequest) -> tuple[list[GivenAnswer], bytes]:
+    def _told(self, request: PredictionRequest) -> tuple[Given, bytes]:
         as_of, notes = self._as_of(request.as_of)
-        one, explain = self._answers.one, request.explain
-        given = [one(question, explain=explain, notes=notes) for question in request.flights]
-        return given, self._joined(as_of, given)
+        given = self._answers.few(request.flights, explain=request.explain, notes=notes)
+        return given, b"%b[%b]}" % (self._opening(as_of), given.encoded)
 
     async def _many(self, request: PredictionRequest, principal: Principal) -> bytes:
         """Answer many flights, a chunk at a time so that no step takes long for all; raises FieldError."""
         as_of, notes = self._as_of(request.as_of)
-        given: list[GivenAnswer] = []
+        chunks = []
         for start in range(0, len(request.flights), AT_A_TIME):
             await asyncio.sleep(0)
             chunk = request.flights[start : start + AT_A_TIME]
-            given += self._answers.many(chunk, explain=request.explain, notes=notes)
-        answer = self._joined(as_of, given)
+            chunks.append(self._answers.many(chunk, explain=request.explain, notes=notes))
+        answer = b"".join((self._opening(as_of), b"[", b",".join([chunk.encoded for chunk in chunks]), b"]}"))
+        given = Given(
+            [probability for chunk in chunks for probability in chunk.probabilities],
+            [flight for chunk in chunks for flight in chunk.flights],
+            answer,
+        )
         self._books.note(principal, given, answer)
         return answer
-
-    def _joined(self, as_of: str, given: Sequence[GivenAnswer]) -> bytes:
-        next_id = self._next_id
-        predictions = b",".join([answer.named(next_id()) for answer in given])
-        return b"%b[%b]}" % (self._opening(as_of), predictions)
 
     def _opening(self, as_of: str) -> bytes:
         """Return an answer up to its list of predictions."""
