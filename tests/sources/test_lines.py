@@ -48,15 +48,31 @@ def test_a_zip_of_another_kind_is_refused_with_a_sentence(tmp_path, content, sen
         FlightLines(path)
 
 
-def test_damage_inside_a_zip_is_told_with_its_line(tmp_path):
-    """Packed data that does not unpack to what was packed is refused where that is found out."""
+@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_inside_a_zip_is_told_with_its_line(tmp_path, kind):
+    """Packed data that does not unpack to what was packed is refused where that is found out, however it is packed."""
     whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("f.csv", "a\n" + "1\n" * 9)
+    with zipfile.ZipFile(whole, "w", kind) as archive:
+        archive.writestr("f.csv", "a\n" + "".join(f"{n * n}\n" for n in range(999)))
+        start, length = archive.infolist()[0].header_offset + 35, archive.infolist()[0].compress_size
+    content = bytearray(whole.getvalue())
+    for at in range(start + length // 3, start + length // 3 + 40):
+        content[at] ^= 0x55
     path = tmp_path / "flights.zip"
-    path.write_bytes(whole.getvalue().replace(b"1\n1\n1", b"1\n2\n1"))
+    path.write_bytes(content)
     with pytest.raises(SourceError, match="damaged or cut short"):
         lines_of(path)
+
+
+def test_an_encrypted_zip_is_refused_with_what_to_do(tmp_path):
+    """Fetching it again would not help; unpacking it with its password does."""
+    content = bytearray(zipped("a\n1\n"))
+    for magic, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.rindex(magic) + flags] |= 1
+    path = tmp_path / "flights.zip"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="encrypted; unpack it"):
+        FlightLines(path)
 
 
 def test_a_zip_through_a_pipe_is_refused_with_what_to_do():

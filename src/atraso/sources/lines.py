@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import lzma
 import sys
 import zipfile
 import zlib
@@ -19,7 +20,9 @@ from atraso.core.errors import SourceError
 STANDARD_INPUT = "-"
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 LONGEST_LINE = 64 * 1024
-# What zipfile raises for a file that is not quite a zip: damaged, encrypted, packed in a way it does not know.
+DAMAGED = "the packed data is damaged or cut short; fetch the file again"
+ENCRYPTED = 1  # the bit of a zip member's flags
+# What zipfile raises for a file that is not quite a zip: damaged, or packed in a way it does not know.
 DAMAGED_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError, zlib.error)
 
 
@@ -128,6 +131,8 @@ class FlightLines:
                     f"{self.name} holds {len(members)} .csv files where one is needed; "
                     "several can be read as one: unzip -p FILE '*.csv' |"
                 )
+            if members[0].flag_bits & ENCRYPTED:
+                raise SourceError(f"{self.name} is encrypted; unpack it with its password: unzip -p FILE '*.csv' |")
             member = archive.open(members[0])
             self.total_bytes = self._raw.tell() + members[0].compress_size
         except DAMAGED_ZIP as error:
@@ -142,9 +147,11 @@ class FlightLines:
             while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
                 if (more := self._stream.readline(LONGEST_LINE)).endswith(b"\n") or not more:
                     break
-        except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error):
-            raise SourceError(f"{where}: the packed data is damaged or cut short; fetch the file again") from None
+        except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
+            raise SourceError(f"{where}: {DAMAGED}") from None
         except OSError as error:
+            if error.errno is None:  # how bz2 tells of damaged data
+                raise SourceError(f"{where}: {DAMAGED}") from None
             raise SourceError(f"{where}: reading failed: {error.strerror}") from None
         return line.rstrip(b"\r\n") if line else None
 

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
@@ -86,11 +86,8 @@ class Crew(Generic[T, R]):
         process = context.Process(target=_work, args=(theirs, self._prepare, self._memory), daemon=True)
         # A process inherits that Ctrl-C is held back: it is ended by us, without a traceback of its own. A Ctrl-C that
         # comes meanwhile reaches us afterwards.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with _ctrl_c_held_back():
             process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self._give(ours, process, task)
 
@@ -136,6 +133,18 @@ def _work(connection: Connection[Any, Any], prepare: Callable[[], Work[Any, Any]
         except MemoryError:
             result = LostError("there was too little memory for it")
         connection.send(result)
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):  # there is none on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:
