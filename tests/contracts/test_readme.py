@@ -27,6 +27,7 @@ def test_the_answer_shown_is_the_models(scorer: Scorer) -> None:
 
     assert warnings == ()
     assert f'"version": "{scorer.manifest.version}"' in README
+    assert f"atraso model activate {scorer.manifest.version}" in README
     for name, value in (("delay_probability", answer.delay_probability), ("base_rate", answer.base_rate)):
         assert f'"{name}": {value:.4f}' in README
     for minutes, value in zip((0, 15, 30, 60), answer.exceeds, strict=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -45,6 +46,7 @@ Floats = NDArray[np.float64]
 _EXCEEDS_AT = tuple(THRESHOLDS_MINUTES.index(m) for m in EXCEEDS_MINUTES)
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 GOLDEN_TOLERANCE = 1e-9
+MAX_ROUTES_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Scorer:
         self._destinations = frozenset(p.icao for p in manifest.destinations)
         self._airlines = _airline_names(manifest, tables.rates.get("airline_route", {}))
         self._codes = {a.icao: (a.icao, a.iata) for a in manifest.airlines}
+        # The same few routes are asked for over and over: a reading that succeeded is remembered.
+        self._route = lru_cache(MAX_ROUTES_REMEMBERED)(self._read_route)
         self._card = self.scorecard(SCHEDULE.name, schedule=False)
         self.key_sums = KeySums(self._card, self.rates, self.days_off)
         self._check_golden()
@@ -125,6 +129,20 @@ class Scorer:
 
         Raises FieldError naming the first field that cannot be used.
         """
+        start, place, code, notes = self._route(origin, destination, airline)
+        warnings = [*notes]
+        number = flight_number_of(flight_number, self._codes.get(code, (code,)))
+        if f"{start}|{code}|{number}" not in self._flights:
+            warnings.append(f"flight number {code} {number} was not seen in training: it is judged as new ones were")
+        moment, note = moment_of(scheduled_departure, self.zones[start], "scheduled_departure")
+        if note:
+            warnings.append(note)
+        flight = Flight(code, number, start, place, moment)
+        note = self.calendar_warning(flight.scheduled_local_minutes)
+        return flight, (*warnings, note) if note else tuple(warnings)
+
+    def _read_route(self, origin: str | None, destination: str, airline: str) -> tuple[str, str, str, tuple[str, ...]]:
+        """Return origin, destination and airline as ICAO codes, and warnings; raises FieldError."""
         warnings: list[str] = []
         start = self.origin_of(origin)
         place = place_of(destination, self._iata, "destination")
@@ -135,15 +153,7 @@ class Scorer:
         code, note = self._airlines.icao(airline, start, place)
         if note:
             warnings.append(note)
-        number = flight_number_of(flight_number, self._codes.get(code, (code,)))
-        if f"{start}|{code}|{number}" not in self._flights:
-            warnings.append(f"flight number {code} {number} was not seen in training: it is judged as new ones were")
-        moment, note = moment_of(scheduled_departure, self.zones[start], "scheduled_departure")
-        if note:
-            warnings.append(note)
-        flight = Flight(code, number, start, place, moment)
-        note = self.calendar_warning(flight.scheduled_local_minutes)
-        return flight, (*warnings, note) if note else tuple(warnings)
+        return start, place, code, tuple(warnings)
 
     def origin_of(self, text: str | None) -> str:
         """Return the ICAO code of the airport of departure; it may be left out where the model covers just one."""
