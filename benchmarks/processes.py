@@ -10,8 +10,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -27,10 +27,12 @@ class NotStartedError(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """A service that runs; `process` is the parent of its workers."""
+    """A service that runs; `process` is the parent of its workers, `headers` go with each request."""
 
     process: subprocess.Popen[bytes]
     port: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    start_s: float = float("nan")
 
     def worker_pids(self, count: int) -> list[int]:
         """Return the *count* children with most memory: servers keep small watchers beside their workers."""
@@ -45,11 +47,15 @@ class Service:
         """Return the memory of each worker: `rss_mb`, and `pss_mb` in which shared pages are divided."""
         return [memory_of(pid) for pid in self.worker_pids(workers)]
 
+    def memory_all_mb(self) -> float:
+        """Return the memory of all its processes together, in which shared pages count once."""
+        return sum(memory_of(pid)["pss_mb"] for pid in (self.process.pid, *children_of(self.process.pid)))
+
     def post(self, path: str, body: bytes, timeout_s: float = 10.0) -> tuple[int, bytes]:
         """Send a JSON body on a connection of its own and return status and answer."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=timeout_s)
         try:
-            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            connection.request("POST", path, body, {"Content-Type": "application/json", **self.headers})
             response = connection.getresponse()
             return response.status, response.read()
         finally:
@@ -57,26 +63,38 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str | Path], port: int, path: str, body: bytes) -> Iterator[Service]:
-    """Run *command* and yield its service once it answers 200 to *body* at *path*; it is stopped afterwards."""
+def running(
+    command: Sequence[str | Path],
+    port: int,
+    path: str,
+    body: bytes,
+    *,
+    variables: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Iterator[Service]:
+    """Run *command* and yield its service once it answers 200 to *body* at *path*; it is stopped afterwards.
+
+    *variables* are set beside those of this process, *headers* go with each request to the service.
+    """
     with tempfile.TemporaryFile() as said:
+        began = time.monotonic()
         process = subprocess.Popen(
             [str(word) for word in command],
             cwd=ROOT,
-            env=clean_environment(),
+            env=clean_environment() | dict(variables or {}),
             stdout=said,
             stderr=said,
             start_new_session=True,
         )
         try:
-            service = Service(process, port)
+            service = Service(process, port, headers or {})
             try:
                 wait_until_answering(service, path, body)
             except NotStartedError as error:
                 said.seek(0)
                 text = said.read().decode(errors="replace")[-2000:]
                 raise NotStartedError(f"{' '.join(map(str, command))}: {error}\n{text}") from None
-            yield service
+            yield replace(service, start_s=time.monotonic() - began)
         finally:
             stop(process)
 
@@ -95,13 +113,18 @@ def wait_until_answering(service: Service, path: str, body: bytes, every_s: floa
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its group: asked first, then made to."""
+    """End a process, its group and its descendants: asked first, then made to."""
+    descendants = children_of(process.pid)
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_WITHIN_S)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    # Some servers put their workers into groups of their own.
+    for pid in descendants:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.wait()
 
 
