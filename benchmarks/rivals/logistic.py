@@ -43,10 +43,8 @@ def write_pickle(path: Path, airlines: list[str]) -> None:
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (what encodes must not need it)
 
     dice = np.random.default_rng(SEED)
-    flights = [
-        {"OPERA": str(dice.choice(airlines)), "TIPOVUELO": str(dice.choice(TYPES)), "MES": int(dice.choice(MONTHS))}
-        for _ in range(FLIGHTS)
-    ]
+    drawn = zip(*(dice.integers(0, count, FLIGHTS) for count in (len(airlines), len(TYPES), 12)), strict=True)
+    flights = [{"OPERA": airlines[a], "TIPOVUELO": TYPES[t], "MES": int(m) + 1} for a, t, m in drawn]
     delayed = dice.random(FLIGHTS) < DELAYED_SHARE
     model = LogisticRegression(class_weight="balanced", max_iter=1000).fit(Encoder(airlines).rows(flights), delayed)
     path.write_bytes(pickle.dumps({"airlines": airlines, "model": model}))
