@@ -13,14 +13,14 @@ from typing import Any
 
 SOURCE = Path(__file__).parents[1] / "src" / "atraso"
 # What every new environment has, whatever is served from it; and Atraso, which is counted from its source.
-LEFT_OUT = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence", "__editable__", "atraso")
+LEFT_OUT = {"pip", "setuptools", "pkg_resources", "_distutils_hack", "atraso"}
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def environment_mb() -> float:
     """Return the size of all packages of this environment, with Atraso and without the installer, in MB."""
-    packages = [path for path in Path(sysconfig.get_path("purelib")).iterdir() if not path.name.startswith(LEFT_OUT)]
-    return (sum(map(_bytes_of, packages)) + _bytes_of(SOURCE)) / 1e6
+    here = Path(sysconfig.get_path("purelib")).iterdir()
+    return (sum(_bytes_of(path) for path in here if path.name.split("-")[0] not in LEFT_OUT) + _bytes_of(SOURCE)) / 1e6
 
 
 def needed_mb(name: str) -> float:

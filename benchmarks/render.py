@@ -118,14 +118,22 @@ def page(record: Record, earlier: dict[str, Record]) -> str:
 
 
 def _how(how: dict[str, Any], cores: int) -> str:
-    on = f"Atraso runs with everything on: {how['ours_on']}. " if "ours_on" in how else ""
+    # records from before this was so do not say it
+    on = bare = ""
+    if "ours_on" in how:
+        on = f"Atraso runs with everything on: {how['ours_on']}. "
+        bare = (
+            " Rivals are bare: no token, no ledger, no metrics but those they have by themselves. Flask's plain workers "
+            "close each connection, which its first two lines pay for. Model servers run in their own turns only, "
+            "started anew for each."
+        )
     challenge = f" (`/predict`: the {how['challenge_bodies']} there are)" if "challenge_bodies" in how else ""
     return (
         f"{on}One flight a `POST`, {how['bodies']:,} different flights{challenge}; {how['workers']} workers each, "
         f"wrk with {how['threads']} threads and {how['connections']} connections on the same {cores} cores; "
         f"{how['rounds']} rounds of {how['seconds']} s, the services in turn, after {how['warm_up_s']} s of warming up "
         "in which every answer was looked at. Medians of the rounds. wrk asks again only when it was answered, so its "
-        "percentiles tell how the services compare when full, not what a client sees at a given rate."
+        f"percentiles tell how the services compare when full, not what a client sees at a given rate.{bare}"
     )
 
 

@@ -38,7 +38,7 @@ ENVIRONMENT_OF = {
     RAY: "ray",
 }
 ATRASO = Path(sys.executable).with_name("atraso")
-THREADS_A_WORKER = 4
+THREADS_A_WORKER = 4  # gunicorn advises two to four times the cores, and the run's two workers are for two
 
 
 @dataclass(frozen=True)
