@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from benchmarks.contenders import BY_NAME, FASTAPI, FLASK, FLASK_SCORER, FLASK_THREADS, NGINX, OPTIONAL, OURS
-from benchmarks.promises import judged, speed
+from benchmarks.contenders import BY_NAME, FASTAPI, FLASK_SCORER, FLASK_THREADS, NGINX, OURS
+from benchmarks.promises import speed
+from benchmarks.tables import ratio, table, verdict
 
 RESULTS = Path(__file__).with_name("results")
 PAGE = RESULTS / "README.md"
-HEAD = """\
-| service | requests/s (least - most) | of nginx | times FastAPI | times Flask | p50 ms | p99 ms \
-| server CPU s per 1,000 | memory per worker, MB | of all processes, MB | start s | installed MB | errors |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"""
 ABOUT_COLUMNS = """\
 Memory per worker is the larger of the two biggest processes, in brackets with shared pages divided; that of all \
 processes divides them too. Start is from the command to the first answer with status 200, once. Installed is the \
@@ -23,76 +19,6 @@ room that the packages of the service's environment take, Atraso's own among the
 what its base installation has, nginx's its Debian package alone. Times Flask is times the fastest line of Flask."""
 
 Record = dict[str, Any]
-
-
-def table(record: Record) -> str:
-    """Return the comparison of one record as a Markdown table."""
-    return "\n".join([HEAD, *(_row(record, name) for name in BY_NAME if name in record["contenders"])])
-
-
-def _row(record: Record, name: str) -> str:
-    found = record["contenders"][name]
-    rounds, memory = found["rounds"], found["memory"]
-    rates = [r["requests_per_s"] for r in rounds]
-    cells = [
-        BY_NAME[name].what,
-        f"**{median(rates):,.0f}** ({min(rates):,.0f} - {max(rates):,.0f})",
-        _ratio(record, name, NGINX, ".0%"),
-        _ratio(record, name, FASTAPI, ".2f"),
-        _ratio(record, name, fastest_flask(record), ".2f"),
-        f"{median(r['p50_ms'] for r in rounds):.2f}",
-        f"{median(r['p99_ms'] for r in rounds):.2f}",
-        f"{median(r['cpu_s_per_1000'] for r in rounds):.4f}",
-        f"{max(m['rss_mb'] for m in memory):.0f} ({max(m['pss_mb'] for m in memory):.0f})",
-        _number(found.get("memory_all_mb"), ".0f"),
-        _number(found.get("start_s"), ".2f"),
-        _number(found.get("installed_mb"), ".0f"),
-        f"{sum(r['errors'] for r in rounds) + found['warm_up']['wrong']:,}",
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def fastest_flask(record: Record) -> str:
-    """Return the name of the fastest line of Flask in *record*, or of one where there is none."""
-    there = [name for name in (FLASK, FLASK_SCORER, FLASK_THREADS) if name in record["contenders"]]
-    return max(there, key=lambda name: speed(record, name), default=FLASK)
-
-
-def _number(value: float | None, form: str) -> str:
-    # records from before this was measured do not have it
-    return "" if value is None else format(value, form)
-
-
-def _ratio(record: Record, name: str, other: str, form: str) -> str:
-    if other not in record["contenders"]:
-        return ""
-    return format(speed(record, name) / speed(record, other), form)
-
-
-def verdict(record: Record) -> str:
-    """Return which promises hold, as a table, and who was not measured; empty where there is nothing to say."""
-    parts = []
-    promises = judged(record)
-    if promises:
-        holding = sum(promise.holds for promise in promises)
-        rows = [
-            f"| {BY_NAME[p.ours].what} | {BY_NAME[p.rival].what} | {p.at_least:g} | {p.times:.2f} "
-            f"| {'yes' if p.holds else '**no**'} |"
-            for p in promises
-        ]
-        parts.append(
-            f"{holding} of {len(promises)} promises hold:\n\n"
-            "| this line | is so many times as fast as | promised at least | measured | holds |\n"
-            "| --- | --- | ---: | ---: | --- |\n" + "\n".join(rows)
-        )
-    if "left_out" in record:
-        missing = [name for name in OPTIONAL if name not in record["contenders"]]
-        told = (
-            f"{BY_NAME[name].what.split(',')[0]} ({record['left_out'].get(name, 'not asked for')})" for name in missing
-        )
-        if missing:
-            parts.append(f"Not in this run: {'; '.join(told)}.")
-    return "\n\n".join(parts)
 
 
 def page(record: Record, earlier: dict[str, Record]) -> str:
@@ -123,9 +49,9 @@ def _how(how: dict[str, Any], cores: int) -> str:
     if "ours_on" in how:
         on = f"Atraso runs with everything on: {how['ours_on']}. "
         bare = (
-            " Rivals are bare: no token, no ledger, no metrics but those they have by themselves. Flask's plain workers "
-            "close each connection, which its first two lines pay for. Model servers run in their own turns only, "
-            "started anew for each."
+            " Rivals are bare: no token, no ledger, no metrics but those they have by themselves. Flask's plain "
+            "workers close each connection, which its first two lines pay for. Model servers run in their own turns "
+            "only, started anew for each."
         )
     challenge = f" (`/predict`: the {how['challenge_bodies']} there are)" if "challenge_bodies" in how else ""
     return (
@@ -178,7 +104,7 @@ def _earlier(name: str, old: Record) -> str:
     on = "yes" if "ours_on" in old["settings"] else "no"
     return (
         f"| [{name}]({name}) | {old['machine']['commit']} | {on} | {speed(old, OURS):,.0f} | "
-        f"{_ratio(old, OURS, NGINX, '.0%')} | {_ratio(old, OURS, FASTAPI, '.2f')} |"
+        f"{ratio(old, OURS, NGINX, '.0%')} | {ratio(old, OURS, FASTAPI, '.2f')} |"
     )
 
 

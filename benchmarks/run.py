@@ -19,8 +19,9 @@ from benchmarks.contenders import BY_NAME, OPTIONAL, USUAL
 from benchmarks.machine import MissingToolError, need_tools
 from benchmarks.processes import NotStartedError
 from benchmarks.promises import judged
-from benchmarks.render import PAGE, RESULTS, rendered, table, verdict
+from benchmarks.render import PAGE, RESULTS, rendered
 from benchmarks.session import run
+from benchmarks.tables import table, verdict
 
 USER_ERROR = 2
 

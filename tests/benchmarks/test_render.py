@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from benchmarks.contenders import BY_NAME
-from benchmarks.render import PAGE, fastest_flask, rendered, table, verdict
+from benchmarks.render import PAGE, rendered
+from benchmarks.tables import fastest_flask, table, verdict
 from tests.benchmarks.records import contender, old_record, record
 
 
