@@ -36,14 +36,16 @@ $(VENV)/.dev: $(VENV)/.base
 	@$(call install,train nyc dev)
 	@touch $@
 
-# The rival service of the benchmark has an environment of its own: nothing of it is in the product's.
-.venv-bench/.done: $(VENV)/.base benchmarks/requirements.txt
-	@echo "Installing the benchmark's rival (once) ..."
-	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.3'
-	@$(BIN)/python scripts/requirements.py | xargs .venv-bench/bin/python -m pip install --quiet -c requirements.lock
-	@.venv-bench/bin/python -m pip install --quiet --require-hashes --no-deps -r benchmarks/requirements.txt
-	@.venv-bench/bin/python -m pip install --quiet --no-deps -e .
+# Each rival of the benchmark has an environment of its own: nothing of it is in the product's.
+RIVALS := fastapi flask
+MODEL_SERVERS := bentoml mlserver litserve ray
+.venv-peers/%/.done: benchmarks/peers/%.txt requirements.lock
+	@echo "Installing the benchmark's $* (once) ..."
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@pip="$(@D)/bin/python -m pip --quiet --disable-pip-version-check"; \
+	  { $$pip install --upgrade 'pip>=25.3' && $$pip install -r $< && $$pip install --no-deps -e .; } || \
+	  { rm -rf $(@D); exit 1; }
 	@touch $@
 
 lock: ## Renew the lock file (needs uv)
@@ -76,11 +78,15 @@ notebook: $(VENV)/.dev ## The notebook on http://127.0.0.1:8881, with a token (D
 drill: $(VENV)/.dev ## Figures and faults at full size: start, memory, stop, training, batches (DATA=)
 	$(AT_HAND) $(BIN)/python -m pytest -s --timeout 1800 tests/drill
 
-bench: $(VENV)/.dev .venv-bench/.done ## Throughput side by side with nginx and FastAPI; writes benchmarks/results
+bench: $(VENV)/.dev $(RIVALS:%=.venv-peers/%/.done) ## Throughput beside nginx, FastAPI and Flask; writes benchmarks/results
 	$(BIN)/python -m benchmarks.run
 
+bench-peers: $(VENV)/.dev $(RIVALS:%=.venv-peers/%/.done) ## The same and BentoML, MLServer, LitServe, Ray Serve
+	-@$(MAKE) --no-print-directory --keep-going $(MODEL_SERVERS:%=.venv-peers/%/.done)  # one that fails is left out
+	$(BIN)/python -m benchmarks.run --peers
+
 clean: ## Remove the environment and everything made by tools
-	rm -rf $(VENV) .venv-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
+	rm -rf $(VENV) .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help lock run train test check generate notebook drill bench clean
+.PHONY: help lock run train test check generate notebook drill bench bench-peers clean

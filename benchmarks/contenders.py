@@ -1,34 +1,51 @@
-"""Who is measured: a name, and the command that starts it on a port."""
+"""Who is measured: the lines of the table, each a question put to a running service, and what was promised of them."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from dataclasses import dataclass
 
-from benchmarks.processes import ROOT
-from benchmarks.rivals import nginx
+from benchmarks.questions import CHALLENGE_PATH, PREDICTIONS
+from benchmarks.rivals import mlserver
 
 WORKERS = 2
-OURS, NGINX, FASTAPI = "atraso", "nginx", "fastapi"
-NAMES = (NGINX, OURS, FASTAPI)
-WHAT = {
-    NGINX: "nginx, a constant of the same size",
-    OURS: "Atraso",
-    FASTAPI: "FastAPI on uvicorn, the same scorer",
-}
-# FastAPI stays out of the product's environment; `make bench` fills this one.
-FASTAPI_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+NGINX, OURS, FASTAPI, FLASK, FLASK_THREADS = "nginx", "atraso", "fastapi", "flask", "flask-threads"
+CONSTANT, CHALLENGE, FLASK_SCORER = "atraso-constant", "atraso-predict", "flask-scorer"
+BENTOML, MLSERVER, LITSERVE, RAY = "bentoml", "mlserver", "litserve", "ray"
+# Files of bodies that wrk sends over and over.
+FLIGHTS, ONE_FLIGHT, FACTS, TENSORS = "flights", "one-flight", "facts", "tensors"
 
 
-def command_of(name: str, port: int, answer: bytes, folder: Path) -> list[str]:
-    """Return the command of a contender; *answer* is what nginx repeats, *folder* is for files of its own."""
-    if name == NGINX:
-        return nginx.command(port, WORKERS, answer, folder)
-    if name == OURS:
-        atraso = Path(sys.executable).with_name("atraso")
-        return [str(atraso), "serve", "--port", str(port), "--workers", str(WORKERS)]
-    return [
-        str(FASTAPI_PYTHON), "-m", "uvicorn", "--factory", "benchmarks.rivals.fastapi_service:create_app",
-        "--port", str(port), "--workers", str(WORKERS),
-        "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
-    ]  # fmt: skip
+@dataclass(frozen=True)
+class Contender:
+    """A line of the table; *sign* stands in each right answer, *at_least* times its speed is promised."""
+
+    name: str
+    what: str
+    service: str
+    path: str = PREDICTIONS
+    bodies: str = FLIGHTS
+    sign: str = '"delay_probability"'
+    at_least: float | None = None
+
+
+_CHALLENGE = (CHALLENGE_PATH, FACTS, '"predict"')
+MODEL_SERVERS = (
+    Contender(BENTOML, "BentoML, the same scorer", BENTOML, at_least=18),
+    Contender(MLSERVER, "MLServer, the same scorer (`/v2`, tensors)", MLSERVER, mlserver.PATH, TENSORS, at_least=18),
+    Contender(LITSERVE, "LitServe, the same scorer", LITSERVE, at_least=18),
+    Contender(RAY, "Ray Serve, the same scorer", RAY, at_least=18),
+)
+CONTENDERS = (
+    Contender(NGINX, "nginx, a constant of the same size", NGINX, sign="", at_least=0.35),
+    Contender(OURS, "Atraso", OURS),
+    Contender(CONSTANT, "Atraso, one constant body", OURS, bodies=ONE_FLIGHT),
+    Contender(CHALLENGE, "Atraso `/predict`", OURS, *_CHALLENGE),
+    Contender(FASTAPI, "FastAPI on uvicorn, the same scorer", FASTAPI, at_least=3.5),
+    Contender(FLASK, "Flask on gunicorn, `/predict`, pickled logistic regression", FLASK, *_CHALLENGE, at_least=9),
+    Contender(FLASK_SCORER, "Flask on gunicorn, the same scorer", FLASK, at_least=9),
+    Contender(FLASK_THREADS, "Flask on gunicorn, the same scorer, threads and keep-alive", FLASK_THREADS, at_least=9),
+    *MODEL_SERVERS,
+)
+BY_NAME = {contender.name: contender for contender in CONTENDERS}
+OPTIONAL = tuple(contender.name for contender in MODEL_SERVERS)
+USUAL = tuple(name for name in BY_NAME if name not in OPTIONAL)

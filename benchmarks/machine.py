@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -14,11 +13,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import FASTAPI_PYTHON
+from benchmarks.contenders import BENTOML, FASTAPI, FLASK, FLASK_THREADS, LITSERVE, MLSERVER, NGINX, OURS, RAY
+from benchmarks.environment import look_into
 from benchmarks.processes import ROOT
+from benchmarks.services import python_of
 
-OURS = ("uvicorn", "uvloop", "httptools", "starlette", "msgspec", "numpy")
-THEIRS = ("fastapi", "pydantic", "starlette", "uvicorn", "uvloop", "httptools")
+FLASKS = ("flask", "gunicorn", "scikit-learn", "numpy")
+# The packages of each service whose versions are told.
+TOLD = {
+    OURS: ("uvicorn", "uvloop", "httptools", "starlette", "msgspec", "numpy"),
+    FASTAPI: ("fastapi", "pydantic", "starlette", "uvicorn", "uvloop", "httptools", "numpy"),
+    FLASK: FLASKS,
+    FLASK_THREADS: FLASKS,
+    BENTOML: ("bentoml", "pydantic", "starlette", "uvicorn", "uvloop", "httptools", "numpy"),
+    MLSERVER: ("mlserver", "fastapi", "pydantic", "uvicorn", "uvloop", "httptools", "numpy"),
+    LITSERVE: ("litserve", "fastapi", "pydantic", "uvicorn", "uvloop", "httptools", "numpy"),
+    RAY: ("ray", "pydantic", "starlette", "uvicorn", "uvloop", "httptools", "numpy"),
+}
 # Command -> Debian's package that has it.
 TOOLS = {"wrk": "wrk", "nginx": "nginx-light"}
 
@@ -27,8 +38,9 @@ class MissingToolError(Exception):
     """Something that the benchmark drives is not installed; the message says what to do."""
 
 
-def need_tools() -> None:
-    """Make sure that wrk, nginx and the rival's environment are there; as root on Debian the first two are fetched."""
+def need_tools(services: set[str]) -> None:
+    """Make sure that wrk, nginx and the environments of *services* are there; as root on Debian the first two are
+    fetched."""
     missing = [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         _fetch(missing)
@@ -36,8 +48,9 @@ def need_tools() -> None:
     if missing:
         names = " ".join(missing)
         raise MissingToolError(f"the benchmark needs {names}: as root, apt-get install {names}")
-    if not FASTAPI_PYTHON.is_file():
-        raise MissingToolError("the FastAPI service has no environment yet: run `make bench`, which makes it")
+    for service in services & {FASTAPI, FLASK, FLASK_THREADS}:
+        if not python_of(service).is_file():
+            raise MissingToolError(f"{service} has no environment yet: run `make bench`, which makes it")
 
 
 def _fetch(packages: list[str]) -> None:
@@ -70,11 +83,10 @@ def describe(command: list[str]) -> dict[str, Any]:
         "command": " ".join(command),
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in OURS},
+            **{name: version(name) for name in TOLD[OURS]},
             "nginx": _said(["nginx", "-v"], r"nginx/(\S+)"),
             "wrk": _said(["wrk", "-v"], r"wrk (?:debian/)?(\S+)"),
         },
-        "rival_versions": _rival_versions(),
     }
 
 
@@ -101,14 +113,19 @@ def _said(command: list[str], pattern: str) -> str:
     return found[1] if found else "unknown"
 
 
-def _rival_versions() -> dict[str, str]:
-    code = (
-        "import json, sys; from importlib.metadata import version\n"
-        "print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
-    )
-    run = subprocess.run([str(FASTAPI_PYTHON), "-c", code, *THEIRS], capture_output=True, text=True, check=True)
-    found: dict[str, str] = json.loads(run.stdout)
-    return found
+def installed(service: str) -> dict[str, Any]:
+    """Return `versions` of a service and `installed_mb`: its packages, Atraso's own among them, without Python.
+
+    Ours counts what a base installation has; nginx is its Debian package, without what that depends on.
+    """
+    if service == NGINX:
+        package = _said(["dpkg", "-S", shutil.which("nginx") or "nginx"], r"^(\S+):")
+        kib = _said(["dpkg-query", "-W", "-f", "${Installed-Size}", package], r"(\d+)")
+        size_mb = round(int(kib) * 1024 / 1e6, 1) if kib.isdigit() else None
+        return {"versions": {"nginx": _said(["nginx", "-v"], r"nginx/(\S+)")}, "installed_mb": size_mb}
+    if service == OURS:
+        return look_into(sys.executable, TOLD[OURS], only_needed_by="atraso")
+    return look_into(python_of(service), TOLD[service])
 
 
 def command_line() -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from datetime import date, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 
 from atraso.artefact.manifest import Manifest
@@ -14,6 +14,7 @@ DISTINCT = 2000
 SEED = 2017
 FIRST_MINUTE, LAST_MINUTE = 5 * 60, 23 * 60 + 55
 PREDICTIONS = "/v1/predictions"
+CHALLENGE_PATH = "/predict"
 
 
 def questions(manifest: Manifest, count: int = DISTINCT, seed: int = SEED) -> list[dict[str, str]]:
@@ -42,7 +43,7 @@ def questions(manifest: Manifest, count: int = DISTINCT, seed: int = SEED) -> li
         if len(home) > 1:
             question["origin"] = dice.choice(sorted(home))
         found[json.dumps(question)] = question
-    return list(islice(found.values(), count))
+    return list(itertools.islice(found.values(), count))
 
 
 def body_of(*flights: dict[str, str], explain: bool = False) -> bytes:
@@ -53,6 +54,13 @@ def body_of(*flights: dict[str, str], explain: bool = False) -> bytes:
     return json.dumps(request, separators=(",", ":")).encode()
 
 
-def write_bodies(path: Path, flights: list[dict[str, str]]) -> None:
-    """Write one single-flight body a line to *path*."""
-    path.write_bytes(b"".join(body_of(flight) + b"\n" for flight in flights))
+def challenge_bodies(manifest: Manifest) -> list[bytes]:
+    """Return a body for each flight that the challenge can describe: airlines x types x months."""
+    facts = itertools.product(manifest.challenge_airlines, "IN", range(1, 13))
+    flights = [{"OPERA": airline, "TIPOVUELO": kind, "MES": month} for airline, kind, month in facts]
+    return [json.dumps({"flights": [flight]}, separators=(",", ":")).encode() for flight in flights]
+
+
+def write_bodies(path: Path, bodies: list[bytes]) -> None:
+    """Write *bodies* to *path*, one a line."""
+    path.write_bytes(b"".join(body + b"\n" for body in bodies))

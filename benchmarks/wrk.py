@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
 from benchmarks.processes import HOST, Service
-from benchmarks.questions import PREDICTIONS
 
 THREADS = 2
 CONNECTIONS = 64
@@ -41,21 +41,34 @@ class Measured(TypedDict):
     cpu_s_per_1000: float
 
 
-def drive(service: Service, bodies: Path, seconds: int, *, check: bool = False) -> Burst:
-    """Send *bodies* for some *seconds* and return what came back; raises CalledProcessError where wrk fails."""
+@dataclass(frozen=True)
+class Load:
+    """What is sent: the lines of the file *bodies* to *path*; *sign* stands in each right answer."""
+
+    path: str
+    bodies: Path
+    sign: str
+
+
+def drive(service: Service, load: Load, seconds: int, *, check: bool = False) -> Burst:
+    """Send *load* for some *seconds* and return what came back; raises CalledProcessError where wrk fails.
+
+    With *check* every answer is looked at.
+    """
+    headers = [word for name, text in service.headers.items() for word in ("-H", f"{name}: {text}")]
     command = [
-        "wrk", "-t", str(THREADS), "-c", str(CONNECTIONS), "-d", f"{seconds}s", "-s", str(SCRIPT),
-        f"http://{HOST}:{service.port}{PREDICTIONS}", "--", str(bodies), "check" if check else "count",
+        "wrk", "-t", str(THREADS), "-c", str(CONNECTIONS), "-d", f"{seconds}s", "-s", str(SCRIPT), *headers,
+        f"http://{HOST}:{service.port}{load.path}", "--", str(load.bodies), *(["check", load.sign] if check else []),
     ]  # fmt: skip
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     burst: Burst = json.loads(said.strip().splitlines()[-1])
     return burst
 
 
-def measure(service: Service, bodies: Path, seconds: int) -> Measured:
+def measure(service: Service, load: Load, seconds: int) -> Measured:
     """Drive *service* for some *seconds* and return its speed and what each 1,000 answers cost in processor time."""
     before = service.cpu_seconds()
-    burst = drive(service, bodies, seconds)
+    burst = drive(service, load, seconds)
     used = service.cpu_seconds() - before
     answers = max(burst["requests"], 1)
     return {

@@ -48,15 +48,13 @@ def test_the_scores_shown_are_those_of_the_manifest(scorer: Scorer) -> None:
 
 
 def test_the_throughput_shown_is_that_of_a_kept_record() -> None:
-    """The three medians stand in one record of benchmarks/results."""
+    """All medians shown stand in one record of benchmarks/results."""
     shown = [int(n.replace(",", "")) for n in re.findall(r"^\| [^|]+ \| \**([\d,]{5,})\** \|", README, re.MULTILINE)]
     records = [json.loads(p.read_text()) for p in (ROOT / "benchmarks" / "results").glob("*.json")]
     medians = [
-        sorted(
-            round(median(turn["requests_per_s"] for turn in service["rounds"])) for service in r["contenders"].values()
-        )
+        {round(median(turn["requests_per_s"] for turn in service["rounds"])) for service in r["contenders"].values()}
         for r in records
     ]
 
-    assert len(shown) == 3
-    assert sorted(shown) in medians
+    assert len(shown) >= 3
+    assert any(found.issuperset(shown) for found in medians)

@@ -1,0 +1,40 @@
+"""What /proc tells of processes: their descendants, their processor time, their memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the living descendants of a process."""
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    direct = [int(word) for word in text.split()]
+    return [*direct, *(pid for child in direct for pid in children_of(child))]
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Return the user and system time of one process; 0 for one that is gone."""
+    try:
+        # The name in parentheses may hold spaces; utime and stime are the 14th and 15th fields of the whole.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+
+
+def memory_of(pid: int) -> dict[str, float]:
+    """Return `rss_mb` and `pss_mb` (millions of bytes) of one process; zeros for one that is gone."""
+    found = {"rss_mb": 0.0, "pss_mb": 0.0}
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            name, _, rest = line.partition(":")
+            if name in ("Rss", "Pss"):
+                found[f"{name.lower()}_mb"] = int(rest.split()[0]) * 1024 / 1e6
+    return found
