@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -52,6 +53,26 @@ def test_a_key_with_the_role_gets_in(tmp_path: Path) -> None:
         assert post(app, PREDICTIONS, CONTENT, authorization=f"{scheme} {desk}").status == 200
     assert get(app, "/v1/model", authorization=f"Bearer {desk}").status == 200
     assert post(app, PREDICTIONS, CONTENT, authorization=f"Bearer {feed}").status == 403
+
+
+def test_only_who_reports_departures_may_choose_the_moment(tmp_path: Path) -> None:
+    """`as_of` of another moment than now takes the role `report`; by every way that a question can come."""
+    file = KeyFile(tmp_path)
+    desk, _ = file.create("desk", ["predict"])
+    feed, _ = file.create("feed", ["predict", "report"])
+    app = create_app(scorer(), guarded(tmp_path))
+    content = {**CONTENT, "as_of": "2018-01-01T00:00"}
+    many = {**content, "flights": [flight()] * 30}
+    query = "airline=LAN&flight_number=1&destination=SPJC&scheduled_departure=2018-01-03T08:30&as_of=2018-01-01T00:00"
+    for key, status in ((desk, 403), (feed, 200)):
+        bearer = f"Bearer {key}"
+        assert post(app, PREDICTIONS, content, authorization=bearer).status == status
+        assert post(app, PREDICTIONS, many, authorization=bearer).status == status
+        assert get(app, PREDICTIONS, query, authorization=bearer).status == status
+        once = app.once({"path": PREDICTIONS, "method": "POST", "headers": [
+            (b"content-type", b"application/json"), (b"authorization", bearer.encode())]})  # fmt: skip
+        assert once is not None
+        assert (once(json.dumps(content).encode()) is None) == (status == 403)
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from starlette.types import Scope
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.times import moment_of
 from atraso.core.errors import FieldError
-from atraso.identity.principal import Principal
+from atraso.identity.principal import ANYBODY, REPORT, Principal
 from atraso.serving.answers import Answers, Given
 from atraso.serving.books import Books
 from atraso.serving.identifiers import Identifiers
 from atraso.serving.places import CrowdedError, Places, check_values, decoded, pointer_to, read_fields
-from atraso.serving.problems import NotJsonError, WrongPlacesError
+from atraso.serving.problems import NotAllowedError, NotJsonError, WrongPlacesError
 from atraso.serving.wire import (
     Answer,
     FlightQuery,
@@ -104,7 +104,7 @@ class Predictions:
             if not 1 <= len(request.flights) <= min(ONE_BY_ONE, self._limits.max_flights):
                 return None
             return self._few(request, principal)
-        except (msgspec.MsgspecError, FieldError):
+        except (msgspec.MsgspecError, FieldError, NotAllowedError):
             return None
 
     async def get(self, scope: Scope, body: bytes) -> bytes:
@@ -115,7 +115,7 @@ class Predictions:
 
     def ask(self, query: Mapping[str, object]) -> Answer:
         """Answer one flight given by the names of `FlightQuery`, and note nothing; raises WrongPlacesError."""
-        return msgspec.json.decode(self._answered(query, lambda request: self._told(request)[1]), type=Answer)
+        return msgspec.json.decode(self._answered(query, lambda request: self._told(request, ANYBODY)[1]), type=Answer)
 
     def _answered(self, query: Mapping[str, object], answer: Callable[[PredictionRequest], T]) -> T:
         """Return the *answer* to the request that a query means; raises WrongPlacesError."""
@@ -134,18 +134,18 @@ class Predictions:
 
     def _few(self, request: PredictionRequest, principal: Principal) -> bytes:
         """Answer a few flights, and note it; raises FieldError."""
-        given, answer = self._told(request)
+        given, answer = self._told(request, principal)
         self._books.note(principal, given, answer)
         return answer
 
-    def _told(self, request: PredictionRequest) -> tuple[Given, bytes]:
-        as_of, notes = self._as_of(request.as_of)
+    def _told(self, request: PredictionRequest, principal: Principal) -> tuple[Given, bytes]:
+        as_of, notes = self._moment_for(principal, request.as_of)
         given = self._answers.few(request.flights, explain=request.explain, notes=notes)
         return given, b"%b[%b]}" % (self._opening(as_of), given.encoded)
 
     async def _many(self, request: PredictionRequest, principal: Principal) -> bytes:
         """Answer many flights, a chunk at a time so that no step takes long for all; raises FieldError."""
-        as_of, notes = self._as_of(request.as_of)
+        as_of, notes = self._moment_for(principal, request.as_of)
         chunks = []
         for start in range(0, len(request.flights), AT_A_TIME):
             await asyncio.sleep(0)
@@ -166,6 +166,12 @@ class Predictions:
             self._opening_of = as_of
             self._opened = _encode(Answer(self._model, as_of, [])).removesuffix(b"[]}")
         return self._opened
+
+    def _moment_for(self, principal: Principal, text: str | None) -> tuple[str, tuple[str, ...]]:
+        """Return `_as_of` for who may choose the moment; raises NotAllowedError for others."""
+        if text is not None and REPORT not in principal.roles:
+            raise NotAllowedError(f"as_of needs the role {REPORT}, which this key does not have: leave it out")
+        return self._as_of(text)
 
     def _as_of(self, text: str | None) -> tuple[str, tuple[str, ...]]:
         """Return the moment of the prediction as it is echoed, and notes about how it was read."""
