@@ -268,8 +268,6 @@ class Scorer:
         }
 
     def _check_golden(self) -> None:
-        if not self.manifest.golden:
-            raise ArtefactError("this artefact has no golden answers to be checked by: train it again")
         for golden in self.manifest.golden:
             flight, _ = self.resolve(
                 golden.airline,
@@ -302,4 +300,7 @@ def _airline_names(manifest: Manifest, on_route: Mapping[str, tuple[float, float
 
 def load_scorer(folder: Path | None = None, *, verify_key: Path | None = None) -> Scorer:
     """Return the scorer of the artefact at *folder*, or of the bundled one; raises ArtefactError where refused."""
-    return Scorer(*read_artefact(folder or BUNDLED, verify_key=verify_key))
+    manifest, tables = read_artefact(folder or BUNDLED, verify_key=verify_key)
+    if not manifest.golden:
+        raise ArtefactError(f"{folder} has no golden answers to be checked by: train it again")
+    return Scorer(manifest, tables)
