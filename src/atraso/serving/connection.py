@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from atraso.serving.exchange import Exchange
 from atraso.serving.gate import (
     BODY_BYTES_PER_SECOND,
+    BUSY,
     LINGER_BYTES,
     LINGER_S,
     MAX_LINGERING,
@@ -167,9 +168,8 @@ class Connection(HttpToolsProtocol):
                 self._begin(exchange)
                 return
             self._release(exchange.held_bytes)
-            detail = "The service is answering as many requests as it can; try again shortly."
             keep_alive, with_body = exchange.keep_alive, exchange.scope["method"] != "HEAD"
-            self.transport.write(self._render(503, detail, close=not keep_alive, with_body=with_body))
+            self.transport.write(self._render(503, BUSY, close=not keep_alive, with_body=with_body))
             now = self._count(route_of(exchange.scope["path"]), 503, exchange.arrived_at)
             if not keep_alive:
                 self.transport.close()
@@ -185,6 +185,12 @@ class Connection(HttpToolsProtocol):
             return False
         self._at_once_left -= 1
         route = route_of(exchange.scope["path"])
+        lag = self.gate.lag
+        if exchange.arrived_at > lag.look_at and lag.too_long(exchange.arrived_at, self.loop):
+            self._release(exchange.held_bytes)
+            self._refuse_at_once(route, exchange.arrived_at)
+            return True
+        lag.answered += 1
         if not self._answer(answering, route, exchange.body, exchange.arrived_at):
             return False
         if exchange.held_bytes:
@@ -208,6 +214,11 @@ class Connection(HttpToolsProtocol):
         self.transport.write(b"%b%d\r\n\r\n%b" % (head, len(content), content))
         self._rest(self._count(route, 200, arrived_at))
         return True
+
+    def _refuse_at_once(self, route: int, arrived_at: float) -> None:
+        """Tell a client that the worker has too much to answer; the connection stays."""
+        self.transport.write(self.gate.busy(self.server_state.default_headers))
+        self._rest(self._count(route, 503, arrived_at))
 
     def _learn(self, answering: Answering, route: int, body: bytes) -> None:
         """Note the head of a request that came in one piece: the same bytes need not be parsed again."""
