@@ -111,31 +111,42 @@ class FakeLoop:
 
 
 def test_turns_are_short_until_there_was_nothing_to_refuse_for_a_while() -> None:
-    """A long turn begins it; then each turn answers for a short time only, until a while after the last refusal."""
-    measured, loop = lag.Lag(), FakeLoop()
+    """A long turn begins it; then each turn answers a few and some of the rest, until a while after a refusal."""
+    measured, loop, beats = lag.Lag(), FakeLoop(), []
+    measured.beat = lambda: beats.append(1)
+    now = 100.0
 
-    def refused(now: float) -> bool:
+    def refused() -> bool:
+        if now > measured.look_at and measured.too_many(now, loop):  # type: ignore[arg-type]
+            return True
         measured.answered += 1
-        return now > measured.look_at and measured.too_long(now, loop)  # type: ignore[arg-type]
+        return False
 
-    long, short, hold = lag.MAX_TURN_S, lag.SHORT_TURN_S, lag.REFUSING_FOR_S
-    assert not any(refused(100 + n * long / 20) for n in range(20))
-    assert refused(100 + long + 0.001)
-    assert refused(100 + long + 0.002)
+    assert not any(refused() for _ in range(100))
+    now += lag.MAX_TURN_S / 2
+    assert not any(refused() for _ in range(100))
+    now += lag.MAX_TURN_S
+    assert all(refused() for _ in range(100))
+    assert len(beats) == 1
     assert loop.turn() == ["later"]
-    assert [refused(100.06), refused(100.06 + short / 2), refused(100.06 + short + 0.001)] == [False, False, True]
+    now += 0.001
+    assert not refused()
+    now += 0.001
+    beyond = [refused() for _ in range(lag.ALWAYS_ANSWERED - 1 + 300)]
+    assert not any(beyond[: lag.ALWAYS_ANSWERED - 1])
+    assert sum(beyond) == 200
     assert loop.turn() == ["soon"]
-    after = 100.06 + short + 0.001 + hold
-    assert [refused(after + 0.001), refused(after + 0.001 + 2 * short)] == [False, False]
+    now += lag.REFUSING_FOR_S + 0.001
+    assert not any(refused() for _ in range(200))
     assert loop.turn() == ["later"]
 
 
 def test_a_process_that_stood_still_refuses_nobody() -> None:
     """It is late, but it has answered only a few in its turn."""
     measured, loop = lag.Lag(), FakeLoop()
-    assert not measured.too_long(1.0, loop)  # type: ignore[arg-type]
+    assert not measured.too_many(1.0, loop)  # type: ignore[arg-type]
     measured.answered = 3
-    assert not measured.too_long(99.0, loop)  # type: ignore[arg-type]
+    assert not measured.too_many(99.0, loop)  # type: ignore[arg-type]
 
 
 def test_a_refusal_is_a_problem_document_with_the_date_of_now() -> None:

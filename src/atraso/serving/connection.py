@@ -186,7 +186,7 @@ class Connection(HttpToolsProtocol):
         self._at_once_left -= 1
         route = route_of(exchange.scope["path"])
         lag = self.gate.lag
-        if exchange.arrived_at > lag.look_at and lag.too_long(exchange.arrived_at, self.loop):
+        if exchange.arrived_at > lag.look_at and lag.too_many(exchange.arrived_at, self.loop):
             self._release(exchange.held_bytes)
             self._refuse_at_once(route, exchange.arrived_at)
             return True

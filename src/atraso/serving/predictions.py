@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from atraso.serving.books import Books
 from atraso.serving.identifiers import Identifiers
 from atraso.serving.places import CrowdedError, Places, check_values, decoded, pointer_to, read_fields
 from atraso.serving.problems import NotJsonError, WrongPlacesError
+from atraso.serving.turns import Turns
 from atraso.serving.wire import (
     Answer,
     Exceeds,
@@ -71,6 +71,7 @@ class Predictions:
     ) -> None:
         self._scorer = scorer
         self._limits = limits
+        self._turns = Turns()
         self._now = now
         self._books = books
         self._next_id = next_id
@@ -167,7 +168,7 @@ class Predictions:
         """Return the answers encoded in chunks, each a list without its brackets: no step takes long for all."""
         answered = []
         for start in range(0, len(questions), AT_A_TIME):
-            await asyncio.sleep(0)
+            await self._turns.next()
             flights = self._resolved(questions[start : start + AT_A_TIME])
             table = self._scorer.predict_many(FlightTable.of([flight for flight, _ in flights]), explain=explain)
             answers = [self._told(table.prediction(row), (*w, *notes)) for row, (_, w) in enumerate(flights)]
@@ -219,7 +220,7 @@ class Predictions:
             flights = None
         for row, raw in enumerate(flights or ()):
             if row % AT_A_TIME == 0:
-                await asyncio.sleep(0)
+                await self._turns.next()
             if places.full:
                 break
             pointer = f"/flights/{row}"

@@ -78,7 +78,7 @@ class LimitedProtocol(Connection):
             return False
         now = monotonic()
         lag = self.gate.lag
-        if now > lag.look_at and lag.too_long(now, self.loop):
+        if now > lag.look_at and lag.too_many(now, self.loop):
             self._refuse_at_once(known.route, now)
             return True
         lag.answered += 1

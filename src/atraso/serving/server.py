@@ -118,6 +118,7 @@ class LimitedServer(Server):
 
     def __init__(self, app: Application, gate: Gate, beat: Callable[[], bool]) -> None:
         self.gate = gate
+        self.gate.lag.beat = beat
         self._beat = beat
         super().__init__(_config(app, self.gate))
 
