@@ -102,3 +102,5 @@ def everything_on(folder: Path, **settings: str) -> Iterator[Full]:
         yield full
     finally:
         stop(process)
+        if process.stdout is not None:
+            process.stdout.close()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 from benchmarks.processes import ROOT
@@ -62,6 +62,10 @@ class Load:
         """Return how late the pacer itself was, at *level*, in sending what it had a connection for."""
         return percentile(self.late_s, level) * 1000 if self.late_s else 0.0
 
+    def since(self, moment: float) -> Load:
+        """Return the same with the answers from *moment* on only."""
+        return replace(self, answers=[answer for answer in self.answers if answer[0] >= moment])
+
     def rate(self, status: int, after: float, before: float) -> float:
         """Return how many answers a second had *status* between two moments."""
         return sum(of == status and after <= at < before for at, _, of in self.answers) / (before - after)
@@ -88,7 +92,7 @@ class Offering:
     def end(self) -> None:
         """End it at once, if it still runs."""
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
 
 @contextlib.contextmanager

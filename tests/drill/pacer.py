@@ -31,13 +31,9 @@ class Pacer:
         self._texts = [text.encode("latin-1") for text in plan["requests"]]
         self._epoll = select.epoll()  # first, so that its number is small enough for `select`
         self._sockets: dict[int, socket.socket] = {}
+        self._free: deque[int] = deque()
         for _ in range(plan["connections"]):
-            client = socket.create_connection((HOST, plan["port"]), timeout=10)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            client.setblocking(False)
-            self._sockets[client.fileno()] = client
-            self._epoll.register(client.fileno(), select.EPOLLIN)
-        self._free = deque(self._sockets)
+            self._connect()
         self._due_of: dict[int, float] = {}  # of what is on its way: when it was due
         self._got: dict[int, bytes] = {}
         self._resting: list[tuple[float, int]] = []  # clients that were told to come back: when, and which
@@ -47,6 +43,14 @@ class Pacer:
         self.late_s: list[float] = []
         self.answers: list[tuple[float, float, int]] = []  # when, after how many seconds, status
         self.broken = self.silent_refusals = self.wrong = 0
+
+    def _connect(self) -> None:
+        client = socket.create_connection((HOST, self._plan["port"]), timeout=10)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setblocking(False)
+        self._sockets[client.fileno()] = client
+        self._epoll.register(client.fileno(), select.EPOLLIN)
+        self._free.append(client.fileno())
 
     def run(self) -> None:
         """Ask until the time is over, then wait a while for what is still on its way."""
@@ -134,8 +138,13 @@ class Pacer:
         self.broken += self._due_of.pop(fd, None) is not None
         self._epoll.unregister(fd)
         self._sockets.pop(fd).close()
+        self._got.pop(fd, None)
         if fd in self._free:
             self._free.remove(fd)
+        if time.monotonic() < self._until:
+            self._connect()
+            if not self._plan["rate"]:
+                self._ask(self._free.pop(), time.monotonic())
 
     def figures(self) -> dict[str, Any]:
         """Return what was met."""
