@@ -20,3 +20,8 @@ def at_least(name: str, value: float, unit: str, bound: float) -> None:
     shown = f"DRILL {name}: {value:,.4g} {unit} (at least {bound:,.4g} {unit})"
     print(f"\n{shown}", flush=True)  # noqa: T201
     assert value >= bound, shown
+
+
+def say(words: str) -> None:
+    """Print what is no single figure."""
+    print(f"\nDRILL {words}", flush=True)  # noqa: T201
