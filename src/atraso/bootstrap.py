@@ -5,16 +5,22 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from atraso.artefact.scorer import Scorer, load_scorer
+from atraso.artefact.store import Store
 from atraso.identity.keys import KeyFile
 from atraso.ledger.spool import Spool
 from atraso.serving import server
-from atraso.serving.app import Worker, create_app
+from atraso.serving.app import Worker, create_app, create_routes
+from atraso.serving.books import Books
+from atraso.serving.bulletin import Bulletin
 from atraso.serving.front import Front
 from atraso.serving.gate import ServerLimits
 from atraso.serving.guard import Guard
 from atraso.serving.predictions import Limits
+from atraso.serving.swap import ModelFollower, ModelWatch
+from atraso.serving.workers import slots_for
 from atraso.settings import Settings
 from atraso.telemetry.cells import Board, Recorder
 
@@ -23,21 +29,81 @@ log = logging.getLogger("atraso")
 
 def load_model(settings: Settings) -> Scorer:
     """Return the scorer of the model that *settings* name; raise ArtefactError where it is refused."""
-    return load_scorer(settings.model, verify_key=settings.model_verify_key)
+    return load_scorer(model_folder(settings), verify_key=settings.model_verify_key)
 
 
-def create_service(
-    settings: Settings, scorer: Scorer, board: Board | None = None, recorder: Recorder | None = None
-) -> Front:
-    """Return the application; each process makes its own. Its metrics are its own where none are given."""
-    worker = Worker(
+def model_store(settings: Settings) -> Store:
+    """Return the models at hand in the data folder."""
+    return Store(settings.data / "models")
+
+
+def model_folder(settings: Settings) -> Path:
+    """Return where the model to use lies now: the one that is named, or else the active one of the data folder."""
+    return settings.model or model_store(settings).in_use()
+
+
+def create_worker(settings: Settings, board: Board, recorder: Recorder, bulletin: Bulletin) -> Worker:
+    """Return what one process serves with, besides the model."""
+    spool = Spool(settings.data / "spool") if settings.ledger == "spool" else None
+    return Worker(
         limits=Limits(max_body_bytes=settings.max_body_bytes),
         guard=Guard(KeyFile(settings.data) if settings.auth == "keys" else None),
-        board=board or Board(),
-        recorder=recorder or Recorder(),
-        spool=Spool(settings.data / "spool") if settings.ledger == "spool" else None,
+        board=board,
+        books=Books(recorder, spool),
+        models=model_store(settings),
+        bulletin=bulletin,
     )
-    return create_app(scorer, worker)
+
+
+def create_service(settings: Settings, scorer: Scorer) -> Front:
+    """Return the application of a process that stands alone."""
+    return create_app(scorer, create_worker(settings, Board(), Recorder(), Bulletin()))
+
+
+class Service:
+    """What the processes of a running service share; made before the workers are forked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._board = Board(slots_for(settings.workers))
+        self._bulletin = Bulletin()
+        self.watch = ModelWatch(
+            load_model(settings),
+            functools.partial(model_folder, settings),
+            functools.partial(_load_tried, verify_key=settings.model_verify_key),
+            self._bulletin,
+            self._board.supervisor,
+        )
+
+    def in_worker(self, slot: int) -> tuple[Front, Recorder, Callable[[], None]]:
+        """Return a worker's application, where it counts, and what it is to do at each beat."""
+        recorder = self._board.slot(slot)
+        worker = create_worker(self._settings, self._board, recorder, self._bulletin)
+        scorer = self.watch.scorer
+        front = create_app(scorer, worker)
+        follower = ModelFollower(
+            front,
+            scorer.manifest.checksum,
+            functools.partial(load_model, self._settings),
+            functools.partial(create_routes, worker=worker),
+            self._bulletin,
+        )
+        return front, recorder, follower.look
+
+    def tell_workers(self, count: int) -> None:
+        """Take note of how many workers are ready."""
+        self._board.tell_workers(count)
+
+    def look(self, asked: bool) -> None:
+        """Take another model where there is one."""
+        self.watch.look(asked=asked)
+
+
+def _load_tried(folder: Path, verify_key: Path | None) -> Scorer:
+    """Return the model in *folder*, after making with it all that a worker makes."""
+    scorer = load_scorer(folder, verify_key=verify_key)
+    create_routes(scorer, Worker())
+    return scorer
 
 
 def server_limits(settings: Settings) -> ServerLimits:
@@ -67,11 +133,12 @@ def run_service(settings: Settings, announce: Callable[[str], None]) -> int:
         log.warning("Nobody has a key yet: make one with `atraso keys create --name NAME --role predict`.")
     with server.bind(settings.host, settings.port, guarded=guarded, insecure=settings.insecure) as listener:
         url = server.url(listener)
-        scorer = load_model(settings)
-        card = f"model {scorer.manifest.airport} {scorer.manifest.version}"
+        service = Service(settings)
+        manifest = service.watch.scorer.manifest
+        card = f"model {manifest.airport} {manifest.version}"
         count = f"{settings.workers} worker{'s' if settings.workers > 1 else ''}"
         return server.run(
-            functools.partial(create_service, settings, scorer),
+            service,
             listener,
             workers=settings.workers,
             limits=server_limits(settings),

@@ -96,7 +96,11 @@ class Running:
 def serving(app: App, **limits: Any) -> Iterator[Running]:
     """Serve *app* within *limits* on a free port of the loopback."""
     listener = bind("127.0.0.1", 0)
-    server = LimitedServer(app, Gate(ServerLimits(**{"shutdown_timeout_s": 0.5, **limits})), lambda: True)
+    server = LimitedServer(
+        app,
+        Gate(ServerLimits(**{"shutdown_timeout_s": 0.5, **limits}), settle=getattr(app, "settle", None)),
+        lambda: True,
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     port = listener.getsockname()[1]
     thread.start()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from atraso.serving.app import create_app
 from atraso.serving.connection import AT_ONCE_IN_A_ROW
+from atraso.serving.gate import MAX_HEADS_REMEMBERED
 from tests.serving.asgi import post
 from tests.serving.fakes import flight, scorer
 from tests.serving.raw import Client, Running, serving
@@ -150,3 +155,65 @@ def test_a_fault_of_the_service_is_answered_and_told(
         assert client.send(asked(PREDICTIONS, {"flights": [flight()]})).answer().status == 200
     assert app.ordinary == 0
     assert sum("a bug" in record.message for record in caplog.records) == 1
+
+
+def test_a_head_is_learnt_once_and_then_known_by_its_bytes(served: tuple[Watched, Running]) -> None:
+    """Another length, another header or another path is another head; the answers are the same."""
+    _, running = served
+    with Client(running.port) as client:
+        first = client.send(asked(CHALLENGE, {"flights": [FACTS]})).answer()
+        for _ in range(3):
+            assert client.send(asked(CHALLENGE, {"flights": [FACTS]})).answer().body == first.body
+        assert len(running.gate.heads) == 1
+        for headers in (("X-A: 1",), ("X-A: 2",)):
+            assert client.send(asked(CHALLENGE, {"flights": [FACTS]}, *headers)).answer().status == 200
+        assert client.send(asked(CHALLENGE, {"flights": [FACTS, FACTS]})).answer().status == 200
+        assert len(running.gate.heads) == 4
+
+
+def test_a_part_of_a_head_is_never_learnt(served: tuple[Watched, Running]) -> None:
+    """What came in pieces teaches nothing: the last piece alone is no request."""
+    _, running = served
+    whole = asked(CHALLENGE, {"flights": [FACTS]})
+    for cut in (1, 4, 20, whole.index(b"\r\n\r\n"), whole.index(b"\r\n\r\n") + 4, len(whole) - 1):
+        with Client(running.port) as client:
+            client.send(whole[:cut])
+            time.sleep(0.02)
+            assert client.send(whole[cut:]).answer().status == 200
+            assert client.send(whole[cut:]).answer().status == 400
+    assert len(running.gate.heads) == 0
+
+
+def test_only_so_many_heads_are_kept_and_no_long_ones(served: tuple[Watched, Running]) -> None:
+    """A client that changes its head with every request cannot fill the memory."""
+    _, running = served
+    with Client(running.port) as client:
+        for n in range(MAX_HEADS_REMEMBERED + 10):
+            client.send(asked(CHALLENGE, {"flights": [FACTS]}, f"X-Request-Id: {n}")).answer()
+        assert 0 < len(running.gate.heads) <= MAX_HEADS_REMEMBERED
+        running.gate.heads.clear()
+        client.send(asked(CHALLENGE, {"flights": [FACTS]}, f"X-Long: {'a' * 3000}")).answer()
+        assert len(running.gate.heads) == 0
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_however_a_stream_is_cut_the_answers_are_the_same(served: tuple[Watched, Running], data: st.DataObject) -> None:
+    """Known heads or not, in one segment or many: each request has the answer that it has alone."""
+    app, running = served
+    requests = [
+        asked(CHALLENGE, {"flights": [{**FACTS, "MES": 7}]}),
+        asked(CHALLENGE, {"flights": [{**FACTS, "MES": 3}]}),
+        asked(CHALLENGE, {"flights": [FACTS, {**FACTS, "MES": 1}]}),
+        asked(CHALLENGE, {"flights": []}),
+        asked(CHALLENGE, b'{"flights": [\r\n\r\n]}'),
+        b"GET /health HTTP/1.1\r\nHost: t\r\n\r\n",
+    ]
+    alone = [post(app.front, CHALLENGE, r.partition(b"\r\n\r\n")[2]).status for r in requests[:5]] + [200]
+    order = data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=8))
+    stream = b"".join(requests[n] for n in order)
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(stream) - 1), max_size=6)))
+    with Client(running.port) as client:
+        for start, end in pairwise([0, *cuts, len(stream)]):
+            client.send(stream[start:end])
+        assert [client.answer().status for _ in order] == [alone[n] for n in order]

@@ -48,7 +48,12 @@ def fails_again(beat, slot):
 ready = lambda: print("ready", flush=True)
 stopping = lambda: print("stopping", flush=True)
 supervisor = workers.Supervisor(
-    globals()[sys.argv[1]], 2, on_ready=ready, on_count=lambda _: None, stop_within_s=float(sys.argv[2])
+    globals()[sys.argv[1]],
+    2,
+    on_ready=ready,
+    on_count=lambda _: None,
+    on_tick=lambda asked: asked and print("looked", flush=True),
+    stop_within_s=float(sys.argv[2]),
 )
 code = supervisor.run(stopping)
 print("ended", flush=True)

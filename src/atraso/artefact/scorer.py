@@ -258,6 +258,8 @@ class Scorer:
         }
 
     def _check_golden(self) -> None:
+        if not self.manifest.golden:
+            raise ArtefactError("this artefact has no golden answers to be checked by: train it again")
         for golden in self.manifest.golden:
             flight, _ = self.resolve(
                 golden.airline,

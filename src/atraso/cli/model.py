@@ -12,12 +12,13 @@ from atraso.core.leads import LEADS, SCHEDULE
 
 if TYPE_CHECKING:
     from atraso.artefact.scorer import Scorer
+    from atraso.artefact.store import Store
     from atraso.core.scorecard import Scorecard
 
 
 @click.group(epilog="Example: atraso model show")
 def model() -> None:
-    """Show, verify, list and export trained models (artefacts)."""
+    """Show, verify, list, export and change trained models (artefacts)."""
 
 
 @model.command(epilog="Example: atraso model show my-model --json")
@@ -142,17 +143,18 @@ def verify(folder: Path | None, key: Path | None) -> None:
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_models(folder: Path | None, as_json: bool) -> None:
-    """List the bundled artefact and those in FOLDER (an artefact a subfolder)."""
+    """List the bundled artefact and those in FOLDER (an artefact a subfolder), or in the data folder."""
     import json
 
     from atraso.artefact.bundle import BUNDLED, MANIFEST, read_manifest
     from atraso.core.errors import ArtefactError
 
+    if folder is not None and not folder.is_dir():
+        raise ArtefactError(f"there is no folder {folder}")
+    folder = folder or _store().folder
     folders = [BUNDLED]
-    if folder is not None:
-        if not folder.is_dir():
-            raise ArtefactError(f"there is no folder {folder}")
-        folders += sorted(p for p in folder.iterdir() if (p / MANIFEST).is_file())
+    if folder.is_dir():
+        folders += sorted(p for p in folder.iterdir() if (p / MANIFEST).is_file() and not p.name.startswith("."))
     rows = []
     for place in folders:
         row = {"folder": "bundled" if place == BUNDLED else str(place)}
@@ -177,6 +179,42 @@ def list_models(folder: Path | None, as_json: bool) -> None:
             else f"{row['version']}  {row['airport']}  to {row['trained_to']}"
         )
         click.echo(f"{row['folder']}  {facts}")
+
+
+@model.command(epilog="Example: atraso model add my-model")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Data folder.  [default: ATRASO_DATA]")
+@click.option("--key", type=click.Path(path_type=Path), help="Ed25519 public key (PEM) it must be signed by.")
+def add(folder: Path, data: Path | None, key: Path | None) -> None:
+    """Check the artefact in FOLDER and copy it into the data folder, so that it is at hand by its version."""
+    store = _store(data)
+    manifest = store.add(folder, verify_key=key)
+    click.echo(f"{manifest.version} is at hand in {store.folder}; use it: atraso model activate {manifest.version}")
+
+
+@model.command(epilog="Example: atraso model activate 2017.1+40cff5")
+@click.argument("version")
+@click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Data folder.  [default: ATRASO_DATA]")
+@click.option("--key", type=click.Path(path_type=Path), help="Ed25519 public key (PEM) it must be signed by.")
+def activate(version: str, data: Path | None, key: Path | None) -> None:
+    """Say that the model of VERSION is to be used: the bundled one, or one that `atraso model add` brought.
+
+    A service that runs on the same data folder takes it within a second or two, in one step and without failing a
+    request; one that is refused leaves the old one answering (`/health/ready` says why). A service that was started
+    with --model stays with that folder.
+    """
+    store = _store(data)
+    manifest = store.activate(version, verify_key=key)
+    click.echo(f"{manifest.version} ({manifest.airport}) is the model to use in {store.folder}")
+
+
+def _store(data: Path | None = None) -> Store:
+    import os
+
+    from atraso.bootstrap import model_store
+    from atraso.settings import load_settings
+
+    return model_store(load_settings(os.environ, flags={} if data is None else {"data": data}))
 
 
 @model.command(epilog="Example: atraso model export --format onnx --out my-model-onnx")

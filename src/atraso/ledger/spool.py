@@ -1,11 +1,13 @@
 """The spool: where a worker keeps what it is about to answer, before it answers.
 
 A record is its length, its CRC-32 (both little-endian, 4 bytes) and its payload. Each worker appends to a file of its
-own with one `write` a record, so what a killed worker had written stays, and a record cut short can only be the last.
+own, all records that it has at hand in one `write`: what a killed worker had written stays, and a record cut short can
+only be the last.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -31,25 +33,39 @@ class Spool:
         self._max = max_file_bytes
         self._fd = -1
         self._size = 0
+        self._held: list[bytes] = []
         self._complained_at = float("-inf")
 
-    def append(self, payload: bytes) -> bool:
-        """Keep *payload*; False where it could not be written, which the log tells now and then."""
-        record = _frame.pack(len(payload), crc32(payload)) + payload
+    def add(self, payload: bytes) -> None:
+        """Take *payload* in; it is kept once `flush` says so."""
+        self._held.append(_frame.pack(len(payload), crc32(payload)))
+        self._held.append(payload)
+
+    def flush(self) -> bool:
+        """Write what was added; False where it could not be, and none of it is kept: the log tells it now and then."""
+        if not self._held:
+            return True
+        records = b"".join(self._held)
+        self._held.clear()
         try:
             if self._fd < 0 or self._size >= self._max:
                 self._begin()
-            written = os.write(self._fd, record)
+            written = os.write(self._fd, records)
+            if written < len(records):
+                self._take_back()
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             self._complain(error)
             return False
-        if written < len(record):
-            # Nothing may follow a record cut short in its file.
-            self._end()
-            self._complain(OSError(28, "no room for a whole record"))
-            return False
         self._size += written
         return True
+
+    def _take_back(self) -> None:
+        """Remove records written in part; where that fails nothing may follow them in their file."""
+        try:
+            os.ftruncate(self._fd, self._size)
+        except OSError:
+            self._end()
 
     def _begin(self) -> None:
         self._end()

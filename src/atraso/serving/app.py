@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from atraso.artefact.scorer import Scorer
+from atraso.artefact.store import Store
 from atraso.core.errors import AtrasoError
-from atraso.ledger.spool import Spool
 from atraso.serving.books import Books
+from atraso.serving.bulletin import Bulletin
 from atraso.serving.challenge import Challenge
 from atraso.serving.front import Front, Handler, Routes
 from atraso.serving.guard import Guard
@@ -40,28 +41,29 @@ class Worker:
     now: Callable[[], float] = time.time
     guard: Guard = field(default_factory=lambda: Guard(None))
     board: Board = field(default_factory=Board)
-    recorder: Recorder = field(default_factory=Recorder)
-    spool: Spool | None = None
+    books: Books = field(default_factory=lambda: Books(Recorder()))
+    models: Store | None = None
+    bulletin: Bulletin = field(default_factory=Bulletin)
     next_id: Identifiers = field(default_factory=Identifiers)
 
 
 def create_app(scorer: Scorer, worker: Worker | None = None) -> Front:
     """Return the service as an ASGI callable; make it in the process that serves it."""
     worker = worker or Worker()
-    return Front(create_routes(scorer, worker), worker.limits.max_body_bytes, worker.guard)
+    return Front(create_routes(scorer, worker), worker.limits.max_body_bytes, worker.guard, worker.books.settle)
 
 
 def create_routes(scorer: Scorer, worker: Worker) -> Routes:
     """Return all that is served with the model of *scorer*."""
     limits, now = worker.limits, worker.now
-    predictions = Predictions(scorer, limits, now, Books(worker.recorder, worker.spool), worker.next_id)
+    predictions = Predictions(scorer, limits, now, worker.books, worker.next_id)
     challenge = Challenge(scorer, limits)
     inference = Inference(scorer, limits)
     templates = page_templates(scorer.manifest)
     form = OldForm(scorer, templates.get_template("class.html"))
     document = openapi_document(scorer, predictions, limits)
     routes = [
-        *ops_routes(scorer.manifest, msgspec.json.encode(document), worker.board),
+        *ops_routes(scorer.manifest, msgspec.json.encode(document), worker.board, worker.models, worker.bulletin),
         *inference.routes(),
         *page_routes(templates, scorer.manifest, predictions, document, now),
     ]

@@ -6,49 +6,40 @@ from collections.abc import Sequence
 
 import msgspec
 
-from atraso.core.flights import Flight
 from atraso.identity.principal import Principal
 from atraso.ledger.spool import Spool
-from atraso.serving.wire import ModelName, PredictionAnswer
+from atraso.serving.answers import GivenAnswer
 from atraso.telemetry.cells import Recorder
-
-_encode = msgspec.json.Encoder().encode
-
-
-class SpooledAnswer(msgspec.Struct, frozen=True, gc=False):
-    """One record of the spool: who asked, which model answered, the flights as they were understood, the answers."""
-
-    principal: str
-    model: ModelName
-    as_of: str
-    flights: list[Flight]
-    predictions: msgspec.Raw
 
 
 class Books:
-    """Notes answers in the metrics and, where there is one, in the *spool*."""
+    """Notes the answers of one process in its metrics and, where there is one, in its *spool*."""
 
     def __init__(self, recorder: Recorder, spool: Spool | None = None) -> None:
         self._recorder = recorder
         self._spool = spool
+        self._unsettled = 0
 
-    def note(  # noqa: PLR0917 - every answer comes through here, and names cost time
-        self,
-        principal: Principal,
-        model: ModelName,
-        as_of: str,
-        flights: Sequence[tuple[Flight, tuple[str, ...]]],
-        predictions: Sequence[PredictionAnswer],
-        encoded: bytes,
-    ) -> None:
-        """Note the *predictions* for *flights*; *encoded* is their JSON."""
-        for prediction in predictions:
-            self._recorder.predicted(prediction.delay_probability)
+    def note(self, principal: Principal, given: Sequence[GivenAnswer], answer: bytes) -> None:
+        """Note what was *given* to *principal*, one by one and as the whole *answer*; `settle` before it is sent.
+
+        A record of the spool is JSON: `principal`, `flights` as they were understood, and the `answer` as it is sent.
+        """
+        recorder = self._recorder
+        for one in given:
+            recorder.predicted(one.probability)
         if self._spool is None:
             return
-        asked = [flight for flight, _ in flights]
-        record = SpooledAnswer(principal.name, model, as_of, asked, msgspec.Raw(encoded))
-        if self._spool.append(_encode(record)):
-            self._recorder.kept(len(predictions))
-        else:
-            self._recorder.shed(len(predictions))
+        name = msgspec.json.encode(principal.name)
+        flights = b",".join([one.flight for one in given])
+        self._spool.add(b'{"principal":%b,"flights":[%b],"answer":%b}' % (name, flights, answer))
+        self._unsettled += len(given)
+
+    def settle(self) -> None:
+        """Keep what was noted since the last time, and count it; what cannot be kept is counted as shed."""
+        rows, self._unsettled = self._unsettled, 0
+        if self._spool is not None and rows:
+            if self._spool.flush():
+                self._recorder.kept(rows)
+            else:
+                self._recorder.shed(rows)

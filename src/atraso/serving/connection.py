@@ -26,7 +26,7 @@ from atraso.serving.gate import (
 from atraso.serving.observe import outcome_of, route_of
 from atraso.serving.problems import HIDDEN, refusal_of
 from atraso.serving.refusals import refusal
-from atraso.telemetry.names import ROUTES
+from atraso.telemetry.names import ROUTES, Outcome
 
 # From the body of a request to the JSON of its answer, or None where that takes waiting.
 Answering = Callable[[bytes], bytes | None]
@@ -118,6 +118,7 @@ class Connection(HttpToolsProtocol):
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the way back open while an answer is due: a client may close its half after asking."""
         self._half_closed = True
+        self.gate.outbox.send_all()
         if self._at_work is not None:
             self._end_after_last()
             return True
@@ -134,6 +135,7 @@ class Connection(HttpToolsProtocol):
         the connection ends there.
         """
         self._stopping = True
+        self.gate.outbox.send_all()
         idle = self._at_work is None and self._phase == IDLE and not self._spent
         grace_s = min(IDLE_GRACE_S, self.limits.shutdown_timeout_s / 4) if idle else self.limits.shutdown_timeout_s / 2
         self.deadline = min(self.deadline, time.monotonic() + grace_s)
@@ -168,6 +170,7 @@ class Connection(HttpToolsProtocol):
                 self._begin(exchange)
                 return
             self._release(exchange.held_bytes)
+            self.gate.outbox.send_all()
             keep_alive, with_body = exchange.keep_alive, exchange.scope["method"] != "HEAD"
             self.transport.write(self._render(503, BUSY, close=not keep_alive, with_body=with_body))
             now = self._count(route_of(exchange.scope["path"]), 503, exchange.arrived_at)
@@ -185,8 +188,8 @@ class Connection(HttpToolsProtocol):
             return False
         self._at_once_left -= 1
         route = route_of(exchange.scope["path"])
-        lag = self.gate.lag
-        if exchange.arrived_at > lag.look_at and lag.too_many(exchange.arrived_at, self.loop):
+        lag = self.gate.outbox.lag
+        if exchange.arrived_at > lag.look_at and lag.too_many(exchange.arrived_at):
             self._release(exchange.held_bytes)
             self._refuse_at_once(route, exchange.arrived_at)
             return True
@@ -204,6 +207,7 @@ class Connection(HttpToolsProtocol):
             content = answering(body)
         except Exception as error:
             # A fault that the ordinary way might not meet, so it is told here.
+            self.gate.outbox.send_all()
             told = refusal_of(error, ROUTES[route])
             self.transport.write(self._render(told.status, HIDDEN, close=False, with_body=True))
             self._rest(self._count(route, told.status, arrived_at))
@@ -211,14 +215,16 @@ class Connection(HttpToolsProtocol):
         if content is None:
             return False
         head = self.gate.head_of(self.server_state.default_headers, self.app.answer_headers)
-        self.transport.write(b"%b%d\r\n\r\n%b" % (head, len(content), content))
-        self._rest(self._count(route, 200, arrived_at))
+        answer = b"%b%d\r\n\r\n%b" % (head, len(content), content)
+        self.gate.outbox.send(self.loop, self.transport, answer, route, arrived_at)
+        self._rest(arrived_at)
         return True
 
     def _refuse_at_once(self, route: int, arrived_at: float) -> None:
         """Tell a client that the worker has too much to answer; the connection stays."""
-        self.transport.write(self.gate.busy(self.server_state.default_headers))
-        self._rest(self._count(route, 503, arrived_at))
+        answer = self.gate.busy(self.server_state.default_headers)
+        self.gate.outbox.send(self.loop, self.transport, answer, route, arrived_at, Outcome.SHED_503)
+        self._rest(arrived_at)
 
     def _learn(self, answering: Answering, route: int, body: bytes) -> None:
         """Note the head of a request that came in one piece: the same bytes need not be parsed again."""
@@ -350,6 +356,7 @@ class Connection(HttpToolsProtocol):
         transport, gate = self.transport, self.gate
         if transport.is_closing():
             return
+        gate.outbox.send_all()
         transport.write(self._refusal)
         self._release(self._held_bytes)
         now = time.monotonic()

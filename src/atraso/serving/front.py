@@ -67,11 +67,13 @@ class ClientGoneError(Exception):
 class Front:
     """Answers the paths of its *routes*' table by method, and leaves all others to their rest.
 
-    The *guard* is asked first. `routes` may be exchanged at any time: a request is answered by those that it met.
+    The *guard* is asked first; *settle* is for whoever sends an answer that was given without waiting, just before.
+    `routes` may be exchanged at any time: a request is answered by those that it met.
     """
 
-    def __init__(self, routes: Routes, max_body_bytes: int, guard: Guard) -> None:
+    def __init__(self, routes: Routes, max_body_bytes: int, guard: Guard, settle: Callable[[], None]) -> None:
         self.routes = routes
+        self.settle = settle
         self.answer_headers = _ANSWER_HEADERS
         self._guard = guard
         self._max_body_bytes = max_body_bytes

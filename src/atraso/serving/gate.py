@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from atraso.serving.lag import Lag
+from atraso.serving.outbox import Outbox
 from atraso.serving.refusals import refusal
 from atraso.telemetry.cells import Recorder
 
@@ -100,13 +100,15 @@ class Gate:
     number and the sweep compares it.
     """
 
-    def __init__(self, limits: ServerLimits, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self, limits: ServerLimits, recorder: Recorder | None = None, settle: Callable[[], None] | None = None
+    ) -> None:
         self.limits = limits
         self.recorder = recorder or Recorder()
+        self.outbox = Outbox(self.recorder, settle)
         self.heads = Heads()
         self.buffered_bytes = 0
         self.working = 0
-        self.lag = Lag()
         self.lingering: set[Expiring] = set()
         # Clients told to come back spread over 1 to 5 s, so that they do not return as one wave.
         self.retry_after_s = itertools.cycle(RETRY_AFTER_S)

@@ -11,22 +11,28 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from atraso.artefact.manifest import Manifest
+from atraso.artefact.store import Store
 from atraso.core.leads import SCHEDULE
+from atraso.serving.bulletin import Bulletin
 from atraso.serving.wire import HealthAnswer, ModelCard, ModelList, ModelName, ReadyAnswer
 from atraso.telemetry.cells import Board
 from atraso.telemetry.names import MODEL_CREATED, MODEL_INFO, WORKERS, Metric
 
+Tell = Callable[[Request], Awaitable[Response]]
 
-def ops_routes(manifest: Manifest, openapi: bytes, board: Board) -> list[Route]:
-    """Return the routes; all their answers but the metrics are made once, because they change with the model only."""
+
+def ops_routes(
+    manifest: Manifest, openapi: bytes, board: Board, models: Store | None, bulletin: Bulletin
+) -> list[Route]:
+    """Return the routes; most of their answers are made once, because they change with the model only."""
     card = model_card(manifest)
     name = ModelName(manifest.airport, manifest.version)
     return [
         _constant("/health", HealthAnswer("OK")),
         _constant("/health/live", HealthAnswer("alive")),
-        _constant("/health/ready", ReadyAnswer("ready", name)),
+        Route("/health/ready", _ready(name, bulletin), methods=["GET"]),
         _constant("/v1/model", card),
-        _constant("/v1/models", ModelList((card,))),
+        Route("/v1/models", _models(card, models), methods=["GET"]),
         _constant("/openapi.json", msgspec.Raw(openapi)),
         Route("/metrics", _metrics(manifest, board), methods=["GET"]),
     ]
@@ -46,7 +52,28 @@ def _constant(path: str, answer: msgspec.Struct | msgspec.Raw) -> Route:
     return Route(path, tell, methods=["GET"])
 
 
-def _metrics(manifest: Manifest, board: Board) -> Callable[[Request], Awaitable[Response]]:
+def _ready(name: ModelName, bulletin: Bulletin) -> Tell:
+    async def tell(request: Request) -> Response:
+        news = bulletin.read()
+        return _json(ReadyAnswer("ready", name, (news.trouble if news else "") or None))
+
+    return tell
+
+
+def _models(card: ModelCard, models: Store | None) -> Tell:
+    async def tell(request: Request) -> Response:
+        others = [manifest for _, manifest in models.manifests()] if models else []
+        return _json(ModelList((card, *(model_card(m) for m in others if m.checksum != card.checksum))))
+
+    return tell
+
+
+def _json(answer: msgspec.Struct) -> Response:
+    content = msgspec.json.encode(answer)
+    return Response(content, media_type="application/json", headers={"cache-control": "no-cache"})
+
+
+def _metrics(manifest: Manifest, board: Board) -> Tell:
     created = datetime.fromisoformat(manifest.created_at).timestamp()
 
     async def tell(request: Request) -> Response:

@@ -16,9 +16,8 @@ from starlette.types import Scope
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.times import moment_of
 from atraso.core.errors import FieldError
-from atraso.core.flights import Flight, FlightTable
-from atraso.core.prediction import Prediction
 from atraso.identity.principal import Principal
+from atraso.serving.answers import Answers, GivenAnswer
 from atraso.serving.books import Books
 from atraso.serving.identifiers import Identifiers
 from atraso.serving.places import CrowdedError, Places, check_values, decoded, pointer_to, read_fields
@@ -26,15 +25,11 @@ from atraso.serving.problems import NotJsonError, WrongPlacesError
 from atraso.serving.turns import Turns
 from atraso.serving.wire import (
     Answer,
-    Exceeds,
     FlightQuery,
     FlightQuestion,
     ModelName,
     Place,
-    PredictionAnswer,
     PredictionRequest,
-    Quantiles,
-    ReasonAnswer,
 )
 
 T = TypeVar("T")
@@ -70,6 +65,7 @@ class Predictions:
         self, scorer: Scorer, limits: Limits, now: Callable[[], float], books: Books, next_id: Identifiers
     ) -> None:
         self._scorer = scorer
+        self._answers = Answers(scorer)
         self._limits = limits
         self._turns = Turns()
         self._now = now
@@ -92,15 +88,19 @@ class Predictions:
             raise WrongPlacesError(await self._wrong_places(body))
         try:
             if len(request.flights) <= ONE_BY_ONE:
-                return self._few(request, scope["principal"])
-            as_of, notes = self._as_of(request.as_of)
-            chunks = await self._many(request.flights, request.explain, as_of, notes, scope["principal"])
+                answer = self._few(request, scope["principal"])
+            else:
+                answer = await self._many(request, scope["principal"])
         except FieldError:
             raise WrongPlacesError(await self._wrong_places(body)) from None
-        return b"".join((self._opening(as_of), b"[", b",".join(chunks), b"]}"))
+        self._books.settle()
+        return answer
 
     def at_once(self, body: bytes, principal: Principal) -> bytes | None:
-        """Answer the body of a POST about a few flights; None for more of them, and for what is to be refused."""
+        """Answer the body of a POST about a few flights; None for more of them, and for what is to be refused.
+
+        Whoever sends the answer settles the books before.
+        """
         try:
             request = _request.decode(body)
             if not 1 <= len(request.flights) <= min(ONE_BY_ONE, self._limits.max_flights):
@@ -111,17 +111,13 @@ class Predictions:
 
     async def get(self, scope: Scope, body: bytes) -> bytes:
         """Answer `GET /v1/predictions` from its query; raises NotJsonError and WrongPlacesError."""
-        return self._answered(query_of(scope["query_string"]), lambda request: self._few(request, scope["principal"]))
+        answer = self._answered(query_of(scope["query_string"]), lambda request: self._few(request, scope["principal"]))
+        self._books.settle()
+        return answer
 
     def ask(self, query: Mapping[str, object]) -> Answer:
         """Answer one flight given by the names of `FlightQuery`, and note nothing; raises WrongPlacesError."""
-
-        def answer(request: PredictionRequest) -> Answer:
-            as_of, notes = self._as_of(request.as_of)
-            flights = self._resolved(request.flights)
-            return Answer(self._model, as_of, self._predictions(flights, request.explain, notes))
-
-        return self._answered(query, answer)
+        return msgspec.json.decode(self._answered(query, lambda request: self._told(request)[1]), type=Answer)
 
     def _answered(self, query: Mapping[str, object], answer: Callable[[PredictionRequest], T]) -> T:
         """Return the *answer* to the request that a query means; raises WrongPlacesError."""
@@ -139,44 +135,33 @@ class Predictions:
         raise WrongPlacesError(places.told())
 
     def _few(self, request: PredictionRequest, principal: Principal) -> bytes:
-        """Answer a few flights; raises FieldError."""
+        """Answer a few flights, and note it; raises FieldError."""
+        given, answer = self._told(request)
+        self._books.note(principal, given, answer)
+        return answer
+
+    def _told(self, request: PredictionRequest) -> tuple[list[GivenAnswer], bytes]:
         as_of, notes = self._as_of(request.as_of)
-        flights = self._resolved(request.flights)
-        predictions = self._predictions(flights, request.explain, notes)
-        encoded = _encode(predictions)
-        self._books.note(principal, self._model, as_of, flights, predictions, encoded)
-        return b"%b%b}" % (self._opening(as_of), encoded)
+        one, explain = self._answers.one, request.explain
+        given = [one(question, explain=explain, notes=notes) for question in request.flights]
+        return given, self._joined(as_of, given)
 
-    def _resolved(self, questions: Sequence[FlightQuestion]) -> list[tuple[Flight, tuple[str, ...]]]:
-        resolve = self._scorer.resolve
-        return [resolve(q.airline, q.flight_number, q.destination, q.scheduled_departure, q.origin) for q in questions]
-
-    def _predictions(
-        self, flights: Sequence[tuple[Flight, tuple[str, ...]]], explain: bool, notes: tuple[str, ...]
-    ) -> list[PredictionAnswer]:
-        predict = self._scorer.predict
-        return [self._told(predict(flight, explain=explain, warnings=(*w, *notes))) for flight, w in flights]
-
-    async def _many(
-        self,
-        questions: Sequence[FlightQuestion],
-        explain: bool,
-        as_of: str,
-        notes: tuple[str, ...],
-        principal: Principal,
-    ) -> list[bytes]:
-        """Return the answers encoded in chunks, each a list without its brackets: no step takes long for all."""
-        answered = []
-        for start in range(0, len(questions), AT_A_TIME):
+    async def _many(self, request: PredictionRequest, principal: Principal) -> bytes:
+        """Answer many flights, a chunk at a time so that no step takes long for all; raises FieldError."""
+        as_of, notes = self._as_of(request.as_of)
+        given: list[GivenAnswer] = []
+        for start in range(0, len(request.flights), AT_A_TIME):
             await self._turns.next()
-            flights = self._resolved(questions[start : start + AT_A_TIME])
-            table = self._scorer.predict_many(FlightTable.of([flight for flight, _ in flights]), explain=explain)
-            answers = [self._told(table.prediction(row), (*w, *notes)) for row, (_, w) in enumerate(flights)]
-            answered.append((flights, answers, _encode(answers)))
-        # noted only now: a later chunk may have refused the whole request
-        for flights, answers, encoded in answered:
-            self._books.note(principal, self._model, as_of, flights, answers, encoded)
-        return [encoded[1:-1] for _, _, encoded in answered]
+            chunk = request.flights[start : start + AT_A_TIME]
+            given += self._answers.many(chunk, explain=request.explain, notes=notes)
+        answer = self._joined(as_of, given)
+        self._books.note(principal, given, answer)
+        return answer
+
+    def _joined(self, as_of: str, given: Sequence[GivenAnswer]) -> bytes:
+        next_id = self._next_id
+        predictions = b",".join([answer.named(next_id()) for answer in given])
+        return b"%b[%b]}" % (self._opening(as_of), predictions)
 
     def _opening(self, as_of: str) -> bytes:
         """Return an answer up to its list of predictions."""
@@ -184,20 +169,6 @@ class Predictions:
             self._opening_of = as_of
             self._opened = _encode(Answer(self._model, as_of, [])).removesuffix(b"[]}")
         return self._opened
-
-    def _told(self, answer: Prediction, warnings: tuple[str, ...] = ()) -> PredictionAnswer:
-        return PredictionAnswer(
-            self._next_id(),
-            answer.delay_probability,
-            answer.delayed,
-            answer.base_rate,
-            answer.basis,
-            answer.lead,
-            Exceeds(*answer.exceeds),
-            Quantiles(*answer.minutes),
-            tuple([ReasonAnswer(r.group, r.value, r.effect) for r in answer.reasons]),
-            answer.warnings or warnings,
-        )
 
     def _as_of(self, text: str | None) -> tuple[str, tuple[str, ...]]:
         """Return the moment of the prediction as it is echoed, and notes about how it was read."""

@@ -77,8 +77,8 @@ class LimitedProtocol(Connection):
         if known is None or len(data) != end + known.body_bytes:
             return False
         now = monotonic()
-        lag = self.gate.lag
-        if now > lag.look_at and lag.too_many(now, self.loop):
+        lag = self.gate.outbox.lag
+        if now > lag.look_at and lag.too_many(now):
             self._refuse_at_once(known.route, now)
             return True
         lag.answered += 1

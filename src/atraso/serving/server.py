@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.config import Config
 from uvicorn.server import Server
@@ -22,8 +22,8 @@ from uvicorn.server import Server
 from atraso.core.errors import AtrasoError, SettingsError
 from atraso.serving.gate import Gate, ServerLimits
 from atraso.serving.protocol import LimitedProtocol
-from atraso.serving.workers import BEAT_EVERY_S, Beat, Supervisor, slots_for
-from atraso.telemetry.cells import Board, Recorder
+from atraso.serving.workers import BEAT_EVERY_S, Beat, Supervisor
+from atraso.telemetry.cells import Recorder
 
 logger = logging.getLogger("atraso.serving")
 
@@ -36,8 +36,21 @@ OWN_FILES = 1100
 USER_ERROR = 2
 
 
+class Served(Protocol):
+    """What is served: made before the workers are forked."""
+
+    def in_worker(self, slot: int) -> tuple[Application, Recorder, Callable[[], None]]:
+        """Return a worker's application, where it counts, and what it is to do at each beat; called in its process."""
+
+    def tell_workers(self, count: int) -> None:
+        """Take note of how many workers are ready."""
+
+    def look(self, asked: bool) -> None:
+        """Look whether something has changed; *asked* by a signal, or just now and then. Called in the supervisor."""
+
+
 def run(
-    create_app: Callable[[Board, Recorder], Application],
+    served: Served,
     listener: socket.socket,
     *,
     workers: int,
@@ -46,21 +59,18 @@ def run(
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code: 0, or that of workers that could not start.
 
-    *create_app* is called in each worker, after the fork, with the metrics of all and the worker's own. *on_ready* is
-    called here once all workers accept.
+    *on_ready* is called here once all workers accept.
     """
     limits = _within_file_limit(limits)
     listener.listen(BACKLOG)
-    board = Board(slots_for(workers))
 
     def work(beat: Beat, slot: int) -> None:
-        recorder = board.slot(slot)
         try:
-            app = create_app(board, recorder)
+            app, recorder, at_beat = served.in_worker(slot)
         except AtrasoError as error:
             sys.stderr.write(f"atraso: {error}\n")
             sys.exit(USER_ERROR)
-        server = LimitedServer(app, Gate(limits, recorder), beat)
+        server = LimitedServer(app, Gate(limits, recorder, getattr(app, "settle", None)), beat, at_beat)
         signal.signal(signal.SIGTERM, server.handle_exit)
         server.run(sockets=[listener])
 
@@ -69,7 +79,8 @@ def run(
         work,
         workers,
         on_ready=on_ready,
-        on_count=board.tell_workers,
+        on_count=served.tell_workers,
+        on_tick=served.look,
         stop_within_s=limits.shutdown_timeout_s + 0.2,
     )
     return supervisor.run(before_stop=listener.close)
@@ -116,10 +127,11 @@ def url(listener: socket.socket) -> str:
 class LimitedServer(Server):
     """uvicorn's server for one worker, serving *app* through *gate*; it beats while its event loop runs."""
 
-    def __init__(self, app: Application, gate: Gate, beat: Callable[[], bool]) -> None:
+    def __init__(
+        self, app: Application, gate: Gate, beat: Callable[[], bool], at_beat: Callable[[], None] = lambda: None
+    ) -> None:
         self.gate = gate
-        self.gate.lag.beat = beat
-        self._beat = beat
+        self._beat, self._at_beat = beat, at_beat
         super().__init__(_config(app, self.gate))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -142,6 +154,7 @@ class LimitedServer(Server):
     def _keep_beating(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._beat():
             self.should_exit = True
+        self._at_beat()
         loop.call_later(BEAT_EVERY_S, self._keep_beating, loop)
 
 

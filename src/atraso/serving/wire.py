@@ -191,11 +191,12 @@ class HealthAnswer(msgspec.Struct, frozen=True):
     status: str
 
 
-class ReadyAnswer(msgspec.Struct, frozen=True):
+class ReadyAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether the service answers predictions, and with which model."""
 
     status: str
     model: ModelName
+    detail: Annotated[str | None, Meta(description="Why a newer model is not used.")] = None
 
 
 class ModelCard(msgspec.Struct, frozen=True):

@@ -1,4 +1,8 @@
-"""Keeps a number of worker processes alive: replaces the dead and the silent, and ends them all in time."""
+"""Keeps a number of worker processes alive: replaces the dead and the silent, and ends them all in time.
+
+Signals: SIGTERM and SIGINT stop; SIGHUP looks for another model, or stops where it means that the terminal is gone;
+SIGUSR1 replaces the workers one after the other, each once its successor is ready.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ RETRY_AFTER_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 # `make`.
 IMPATIENT = 3
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
 class Beat:
@@ -55,6 +59,7 @@ class _Worker:
     heard_at: float
     slot: int
     ready: bool = False
+    leaving: bool = False
 
 
 def slots_for(count: int) -> int:
@@ -67,7 +72,8 @@ class Supervisor:
 
     *work* gets a `Beat` to call at least each `BEAT_EVERY_S`, and a number below `slots_for(count)` that no other
     living worker has; it must end soon after SIGTERM. Forking keeps a replacement ready within milliseconds, because
-    everything is already imported. *on_count* is told how many are ready whenever that may have changed.
+    everything is already imported. *on_count* is told how many are ready whenever that may have changed; *on_tick* is
+    called each `BEAT_EVERY_S` or so, with `asked=True` after SIGHUP.
     """
 
     def __init__(
@@ -77,18 +83,23 @@ class Supervisor:
         *,
         on_ready: Callable[[], None],
         on_count: Callable[[int], None],
+        on_tick: Callable[[bool], None],
         stop_within_s: float,
     ) -> None:
         self._work = work
         self._count = count
         self._on_ready = on_ready
         self._on_count = on_count
+        self._on_tick = on_tick
         self._stop_within_s = stop_within_s
         self._context = multiprocessing.get_context("fork")
         self._workers: list[_Worker] = []
         self._failures = 0
         self._retry_at = 0.0
         self._stop_asked = 0
+        self._look_asked = False
+        self._renew_asked = False
+        self._to_renew: list[_Worker] = []
 
     def run(self, before_stop: Callable[[], None]) -> int:
         """Run until stopped; return 0, or the exit code of a worker that could not even start.
@@ -111,22 +122,46 @@ class Supervisor:
             self._fill()
             sentinels = [worker.process.sentinel for worker in self._workers]
             wait([*sentinels, *(worker.fd for worker in self._workers), wake], timeout=BEAT_EVERY_S)
+            _drain(wake)
             now = time.monotonic()
             self._listen(now, overslept=now - looked_at > SILENT_AFTER_S / 2)
             looked_at = now
             failed = self._bury(now)
             if failed is not None and not announced:
                 return failed
-            ready = sum(worker.ready for worker in self._workers)
+            ready = sum(worker.ready and not worker.leaving for worker in self._workers)
             self._on_count(ready)
             if not announced and ready == self._count:
                 announced = True
                 self._on_ready()
+            if announced:
+                self._renew(now)
+                asked, self._look_asked = self._look_asked, False
+                self._on_tick(asked)
         return 0
 
     def _fill(self) -> None:
-        while len(self._workers) < self._count and time.monotonic() >= self._retry_at:
+        # The one that is to leave next is counted out: its successor starts beside it.
+        wanted = self._count + len(self._to_renew[:1])
+        while len(self._workers) < wanted and time.monotonic() >= self._retry_at:
             self._workers.append(self._start())
+
+    def _renew(self, now: float) -> None:
+        """Replace the workers one after the other where that was asked for: each leaves when its successor is ready."""
+        if self._renew_asked and not self._to_renew:
+            self._renew_asked = False
+            self._to_renew = list(self._workers)
+            logger.warning("Replacing %d workers, one after the other.", len(self._to_renew))
+        self._to_renew = [worker for worker in self._to_renew if worker in self._workers]
+        if not self._to_renew:
+            return
+        oldest = self._to_renew[0]
+        if oldest.leaving:
+            if now - oldest.heard_at > SILENT_AFTER_S + self._stop_within_s:
+                oldest.process.kill()
+        elif sum(worker.ready for worker in self._workers) > self._count:
+            oldest.leaving = True
+            oldest.process.terminate()
 
     def _start(self) -> _Worker:
         taken = {worker.slot for worker in self._workers}
@@ -136,11 +171,11 @@ class Supervisor:
         os.set_blocking(writer, False)
         process = self._context.Process(target=self._enter, args=(writer, reader, slot), daemon=True)
         # A stop signal between the fork and the worker's own handlers would be lost in a handler of ours.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             process.start()
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(writer)
         return _Worker(process, reader, time.monotonic(), slot)
 
@@ -151,7 +186,8 @@ class Supervisor:
         # Ctrl-C and a closing terminal reach the whole group; the supervisor alone decides what they mean.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         # With our copies of the reading ends closed, the supervisor's death is seen as a broken pipe.
         for fd in (reader, *(worker.fd for worker in self._workers)):
             os.close(fd)
@@ -173,12 +209,12 @@ class Supervisor:
         failed = None
         for worker in list(self._workers):
             if worker.process.exitcode is None:
-                if now - worker.heard_at <= (SILENT_AFTER_S if worker.ready else START_WITHIN_S):
+                if worker.leaving or now - worker.heard_at <= (SILENT_AFTER_S if worker.ready else START_WITHIN_S):
                     continue
                 logger.error("Worker %s is silent and is replaced.", worker.process.pid)
                 worker.process.kill()
                 worker.process.join()
-            elif worker.ready:
+            elif worker.ready and not worker.leaving:
                 how = worker.process.exitcode
                 logger.error("Worker %s ended (exit code %s) and is replaced.", worker.process.pid, how)
             if not worker.ready:
@@ -201,16 +237,15 @@ class Supervisor:
                     process.join()
                 break
             wait([*(process.sentinel for process in alive), wake], timeout=left_s)
-            with contextlib.suppress(BlockingIOError):
-                wake.recv(64)
+            _drain(wake)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[socket.socket]:
-        """Count stop signals, and yield a socket that becomes readable when one comes."""
+        """Take note of signals, and yield a socket that becomes readable when one comes."""
         wake, written = socket.socketpair()
         wake.setblocking(False)
         written.setblocking(False)
-        before = {number: signal.signal(number, self._on_signal) for number in _STOP_SIGNALS}
+        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         wakeup_before = signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
         try:
             yield wake
@@ -222,4 +257,14 @@ class Supervisor:
             written.close()
 
     def _on_signal(self, number: int, frame: object) -> None:
-        self._stop_asked += 1
+        if number == signal.SIGUSR1:
+            self._renew_asked = True
+        elif number == signal.SIGHUP and not os.isatty(0):
+            self._look_asked = True
+        else:
+            self._stop_asked += 1
+
+
+def _drain(wake: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        wake.recv(64)
