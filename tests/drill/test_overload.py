@@ -18,9 +18,9 @@ from tests.drill.machine import Used, undisturbed
 from tests.drill.service import WORKERS
 
 AS_EVER = 64  # clients that keep both workers at work
-FOR_S = 5.0
+FOR_S = 12.0
 SETTLED_S = 2.0  # from here on the overload is a steady one
-AFTER_S = 3.0
+AFTER_S = 6.0
 GOODPUT = 0.90
 REFUSED_WITHIN_MS = 10.0
 NEVER_LONGER_MS = 2000.0
