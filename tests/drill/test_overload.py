@@ -28,6 +28,7 @@ NORMAL_MS = 25.0
 BACK_WITHIN_S = 5.0
 BATCH = 200
 AT_WORK = 8
+LARGE, MANY = 500, 400
 
 
 @pytest.mark.parametrize("times", [2, 5])
@@ -74,6 +75,20 @@ def test_more_batches_than_may_be_at_work(tmp_path: Path, times: int) -> None:
             load, normal = _overload(full, Plan(full.port, requests, clients, FOR_S), used)
             _show(name, load, top)
             _show_recovery(name, load, normal)
+
+
+def test_hundreds_of_batches_do_not_silence_a_worker(tmp_path: Path) -> None:
+    """With 400 batches at work at once the workers still read, beat and answer: none is taken for dead."""
+    with everything_on(tmp_path) as full:
+        workers = full.service.worker_pids(WORKERS)
+        load = offer(Plan(full.port, full.requests(LARGE), MANY, FOR_S))
+        tell(
+            f"median of {len(load.answers):,} answers to {MANY} clients with batches of {LARGE}",
+            load.took_ms(0.5),
+            "ms",
+        )
+        show(f"connections broken beside {MANY} batches", load.broken, "requests", at_most=0)
+        assert set(full.service.worker_pids(WORKERS + 1)) == set(workers)
 
 
 def _top(full: Full, requests: list[str], clients: int) -> float:
