@@ -87,7 +87,7 @@ def test_hundreds_of_batches_do_not_silence_a_worker(tmp_path: Path) -> None:
             load.took_ms(0.5),
             "ms",
         )
-        show(f"connections broken beside {MANY} batches", load.broken, "requests", at_most=0)
+        show(f"connections broken beside {name}", load.broken, "requests", at_most=0)
         assert set(full.service.worker_pids(WORKERS + 1)) == set(workers)
 
 
