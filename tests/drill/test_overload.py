@@ -82,11 +82,8 @@ def test_hundreds_of_batches_do_not_silence_a_worker(tmp_path: Path) -> None:
     with everything_on(tmp_path) as full:
         workers = full.service.worker_pids(WORKERS)
         load = offer(Plan(full.port, full.requests(LARGE), MANY, FOR_S))
-        tell(
-            f"median of {len(load.answers):,} answers to {MANY} clients with batches of {LARGE}",
-            load.took_ms(0.5),
-            "ms",
-        )
+        name = f"{MANY} clients with batches of {LARGE} flights"
+        tell(f"median of {len(load.answers):,} answers to {name}", load.took_ms(0.5), "ms")
         show(f"connections broken beside {name}", load.broken, "requests", at_most=0)
         assert set(full.service.worker_pids(WORKERS + 1)) == set(workers)
 

@@ -96,10 +96,10 @@ def test_turns_are_short_until_there_was_nothing_to_refuse_for_a_while() -> None
     measured, now = lag.Lag(), 100.0
 
     def refused() -> bool:
-        if now > measured.look_at and measured.too_many(now):
-            return True
-        measured.answered += 1
-        return False
+        refused = now > measured.look_at and measured.too_many(now)
+        measured.begin_turn(now)
+        measured.sent += 1
+        return refused
 
     assert not any(refused() for _ in range(100))
     now += lag.MAX_TURN_S / 2
@@ -121,9 +121,20 @@ def test_turns_are_short_until_there_was_nothing_to_refuse_for_a_while() -> None
 def test_a_process_that_stood_still_refuses_nobody() -> None:
     """It is late, but it has answered only a few in its turn."""
     measured = lag.Lag()
-    assert not measured.too_many(1.0)
-    measured.answered = 3
+    measured.begin_turn(1.0)
+    measured.sent = 3
+    assert measured.look_at < 99.0
     assert not measured.too_many(99.0)
+
+
+def test_what_takes_the_ordinary_way_begins_no_turn() -> None:
+    """A few hundred requests that are no work at once, with a pause between them, refuse nobody afterwards."""
+    with serving(Slow()) as server, Client(server.port) as client:
+        for n in range(4 * lag.MIN_ANSWERED):
+            assert client.send(request("/elsewhere", b"x")).answer().status == 200
+            if n % lag.MIN_ANSWERED == 0:
+                time.sleep(lag.MAX_TURN_S)
+        assert client.send(ASK).answer().status == 200
 
 
 def test_a_refusal_is_a_problem_document_with_the_date_of_now() -> None:

@@ -193,7 +193,6 @@ class Connection(HttpToolsProtocol):
             self._release(exchange.held_bytes)
             self._refuse_at_once(route, exchange.arrived_at)
             return True
-        lag.answered += 1
         if not self._answer(answering, route, exchange.body, exchange.arrived_at):
             return False
         if exchange.held_bytes:

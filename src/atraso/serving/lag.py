@@ -28,33 +28,35 @@ REFUSING_FOR_S = 2.0
 class Lag:
     """Tells whether a request is one too many in its turn; ask `too_many` where now is past `look_at`.
 
-    Count what is answered at once in `answered`.
+    A turn begins with the first answer that is `sent` in it; count them all.
     """
 
-    __slots__ = ("_at_least", "_refused", "_refusing_until", "answered", "look_at")
+    __slots__ = ("_at_least", "_refused", "_refusing_until", "look_at", "sent")
 
     def __init__(self) -> None:
-        self.look_at = -inf
-        self.answered = 0
+        self.look_at = inf
+        self.sent = 0
         self._at_least = MIN_ANSWERED
         self._refused = 0
         self._refusing_until = -inf
 
-    def too_many(self, now: float) -> bool:
-        """Return whether what comes *now*, after `look_at`, is to be refused."""
-        if self.look_at == -inf:
-            # The first of its turn.
+    def begin_turn(self, now: float) -> None:
+        """Note that the first request of a turn is answered; what was in it before stays, if it had begun."""
+        if self.look_at == inf:
             refusing = now < self._refusing_until
             self.look_at = now if refusing else now + MAX_TURN_S
             self._at_least = ALWAYS_ANSWERED if refusing else MIN_ANSWERED
-            self.answered = self._refused = 0
-            return False
-        if self.answered < self._at_least + self._refused // REFUSED_FOR_ONE:
+            self.sent = self._refused = 0
+
+    def too_many(self, now: float) -> bool:
+        """Return whether what comes *now*, after `look_at`, is to be refused."""
+        answered = self.sent - self._refused
+        if answered < self._at_least + self._refused // REFUSED_FOR_ONE:
             return False
         self._refused += 1
         self._refusing_until = now + REFUSING_FOR_S
         return True
 
     def end_turn(self) -> None:
-        """Begin anew with the next request."""
-        self.look_at = -inf
+        """Begin anew with the next answer."""
+        self.look_at = inf

@@ -38,6 +38,8 @@ class Outbox:
         """Send a whole *answer* to a request that *arrived_at* that time, at the end of this turn."""
         if not self._held:
             loop.call_soon(self._end_turn)
+            self.lag.begin_turn(arrived_at)
+        self.lag.sent += 1
         self._held.append((transport, answer, route, arrived_at, outcome))
 
     def send_all(self) -> None:

@@ -81,7 +81,6 @@ class LimitedProtocol(Connection):
         if now > lag.look_at and lag.too_many(now):
             self._refuse_at_once(known.route, now)
             return True
-        lag.answered += 1
         return self._answer(known.answering, known.route, data[end:], now)
 
     def _learn(self, answering: Answering, route: int, body: bytes) -> None:
