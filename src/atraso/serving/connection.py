@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from atraso.serving.exchange import Exchange
 from atraso.serving.gate import (
     BODY_BYTES_PER_SECOND,
+    BUSY,
     LINGER_BYTES,
     LINGER_S,
     MAX_LINGERING,
@@ -25,7 +26,7 @@ from atraso.serving.gate import (
 from atraso.serving.observe import outcome_of, route_of
 from atraso.serving.problems import HIDDEN, refusal_of
 from atraso.serving.refusals import refusal
-from atraso.telemetry.names import ROUTES
+from atraso.telemetry.names import ROUTES, Outcome
 
 # From the body of a request to the JSON of its answer, or None where that takes waiting.
 Answering = Callable[[bytes], bytes | None]
@@ -169,10 +170,9 @@ class Connection(HttpToolsProtocol):
                 self._begin(exchange)
                 return
             self._release(exchange.held_bytes)
-            detail = "The service is answering as many requests as it can; try again shortly."
             self.gate.outbox.send_all()
             keep_alive, with_body = exchange.keep_alive, exchange.scope["method"] != "HEAD"
-            self.transport.write(self._render(503, detail, close=not keep_alive, with_body=with_body))
+            self.transport.write(self._render(503, BUSY, close=not keep_alive, with_body=with_body))
             now = self._count(route_of(exchange.scope["path"]), 503, exchange.arrived_at)
             if not keep_alive:
                 self.transport.close()
@@ -188,6 +188,11 @@ class Connection(HttpToolsProtocol):
             return False
         self._at_once_left -= 1
         route = route_of(exchange.scope["path"])
+        lag = self.gate.outbox.lag
+        if exchange.arrived_at > lag.look_at and lag.too_many(exchange.arrived_at):
+            self._release(exchange.held_bytes)
+            self._refuse_at_once(route, exchange.arrived_at)
+            return True
         if not self._answer(answering, route, exchange.body, exchange.arrived_at):
             return False
         if exchange.held_bytes:
@@ -213,6 +218,12 @@ class Connection(HttpToolsProtocol):
         self.gate.outbox.send(self.loop, self.transport, answer, route, arrived_at)
         self._rest(arrived_at)
         return True
+
+    def _refuse_at_once(self, route: int, arrived_at: float) -> None:
+        """Tell a client that the worker has too much to answer; the connection stays."""
+        answer = self.gate.busy(self.server_state.default_headers)
+        self.gate.outbox.send(self.loop, self.transport, answer, route, arrived_at, Outcome.SHED_503)
+        self._rest(arrived_at)
 
     def _learn(self, answering: Answering, route: int, body: bytes) -> None:
         """Note the head of a request that came in one piece: the same bytes need not be parsed again."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from atraso.serving.outbox import Outbox
+from atraso.serving.refusals import refusal
 from atraso.telemetry.cells import Recorder
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -29,6 +30,8 @@ MAX_LINGERING = 1000
 # Together at most 2 MiB a worker.
 MAX_HEADS_REMEMBERED = 1024
 MAX_HEAD_REMEMBERED_BYTES = 2 * KIB
+RETRY_AFTER_S = range(1, 6)
+BUSY = "The service is answering as many requests as it can; try again shortly."
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +111,12 @@ class Gate:
         self.working = 0
         self.lingering: set[Expiring] = set()
         # Clients told to come back spread over 1 to 5 s, so that they do not return as one wave.
-        self.retry_after_s = itertools.cycle(range(1, 6))
+        self.retry_after_s = itertools.cycle(RETRY_AFTER_S)
         self._watching = False
         self._head_for: object = None
         self._head = b""
+        self._busy_for: object = None
+        self._busy: dict[int, bytes] = {}
 
     def head_of(self, default_headers: Headers, answer_headers: Headers) -> bytes:
         """Return the head of an answer at once, up to its length; made anew when the date in the defaults changes."""
@@ -120,6 +125,16 @@ class Gate:
             self._head = b"".join((b"HTTP/1.1 200 OK\r\n", *lines, b"content-length: "))
             self._head_for = default_headers
         return self._head
+
+    def busy(self, default_headers: Headers) -> bytes:
+        """Return a whole refusal of one request too many; made anew when the date in the defaults changes."""
+        if self._busy_for is not default_headers:
+            self._busy = {
+                seconds: refusal(503, BUSY, (*default_headers, (b"retry-after", b"%d" % seconds)), close=False)
+                for seconds in RETRY_AFTER_S
+            }
+            self._busy_for = default_headers
+        return self._busy[next(self.retry_after_s)]
 
     def end_work(self, _: object) -> None:
         """Count one piece of work less."""

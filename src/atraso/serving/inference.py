@@ -5,7 +5,6 @@ A flight is one row of the input tensors, an answer one row of the output tensor
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -25,6 +24,7 @@ from atraso.serving.front import Handler
 from atraso.serving.places import CrowdedError, decoded
 from atraso.serving.predictions import AT_A_TIME, ONE_BY_ONE, Limits
 from atraso.serving.problems import InferenceRefusedError
+from atraso.serving.turns import Turns
 
 NAME = "atraso"
 PLATFORM = "atraso_scorecard"
@@ -93,6 +93,7 @@ class Inference:
     def __init__(self, scorer: Scorer, limits: Limits) -> None:
         self._scorer = scorer
         self._limits = limits
+        self._turns = Turns()
         self._version = scorer.manifest.version
 
     def handlers(self) -> dict[str, dict[str, Handler]]:
@@ -178,7 +179,7 @@ class Inference:
             return told | {name: np.array([getattr(a, name) for a in answers]) for name in OUTPUTS if name not in told}
         parts = []
         for start in range(0, len(flights), AT_A_TIME):
-            await asyncio.sleep(0)
+            await self._turns.next()
             parts.append(self._scorer.predict_many(FlightTable.of(flights[start : start + AT_A_TIME])))
         return told | {n: np.concatenate([getattr(part, n) for part in parts]) for n in OUTPUTS if n not in told}
 
@@ -186,7 +187,7 @@ class Inference:
         names, flights = tuple(columns), []
         for row, values in enumerate(zip(*columns.values(), strict=True)):
             if row % AT_A_TIME == 0:
-                await asyncio.sleep(0)
+                await self._turns.next()
             try:
                 flights.append(self._scorer.resolve(**dict(zip(names, values, strict=True))))
             except FieldError as error:

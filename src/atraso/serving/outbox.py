@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from time import monotonic
 
+from atraso.serving.lag import Lag
 from atraso.telemetry.cells import Recorder
 from atraso.telemetry.names import Outcome
 
@@ -20,15 +21,26 @@ class Outbox:
     """Holds the answers of one worker until the end of the turn; *settle* is called before any of them leaves."""
 
     def __init__(self, recorder: Recorder, settle: Callable[[], None] | None = None) -> None:
+        self.lag = Lag()
         self._recorder = recorder
         self._settle = settle
-        self._held: list[tuple[asyncio.Transport, bytes, int, float]] = []
+        self._held: list[tuple[asyncio.Transport, bytes, int, float, Outcome]] = []
 
-    def send(self, loop: Loop, transport: asyncio.Transport, answer: bytes, route: int, arrived_at: float) -> None:
-        """Send a whole *answer* with status 200, to a request that *arrived_at* that time, at the end of this turn."""
+    def send(  # noqa: PLR0917 - every answer comes through here, and names cost time
+        self,
+        loop: Loop,
+        transport: asyncio.Transport,
+        answer: bytes,
+        route: int,
+        arrived_at: float,
+        outcome: Outcome = Outcome.OK,
+    ) -> None:
+        """Send a whole *answer* to a request that *arrived_at* that time, at the end of this turn."""
         if not self._held:
-            loop.call_soon(self.send_all)
-        self._held.append((transport, answer, route, arrived_at))
+            loop.call_soon(self._end_turn)
+            self.lag.begin_turn(arrived_at)
+        self.lag.sent += 1
+        self._held.append((transport, answer, route, arrived_at, outcome))
 
     def send_all(self) -> None:
         """Send what is held, now: whoever closes a connection or writes to it does this first."""
@@ -39,7 +51,11 @@ class Outbox:
             self._settle()
         now = monotonic()
         count = self._recorder.answered
-        for transport, answer, route, arrived_at in held:
+        for transport, answer, route, arrived_at, outcome in held:
             if not transport.is_closing():
                 transport.write(answer)
-                count(route, Outcome.OK, now - arrived_at)
+                count(route, outcome, now - arrived_at)
+
+    def _end_turn(self) -> None:
+        self.lag.end_turn()
+        self.send_all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from atraso.serving.books import Books
 from atraso.serving.identifiers import Identifiers
 from atraso.serving.places import CrowdedError, Places, check_values, decoded, pointer_to, read_fields
 from atraso.serving.problems import NotAllowedError, NotJsonError, WrongPlacesError
+from atraso.serving.turns import Turns
 from atraso.serving.wire import (
     Answer,
     FlightQuery,
@@ -67,6 +67,7 @@ class Predictions:
         self._scorer = scorer
         self._answers = Answers(scorer, next_id)
         self._limits = limits
+        self._turns = Turns()
         self._now = now
         self._books = books
         self._zone = ZoneInfo(scorer.manifest.airports[0].zone)
@@ -148,7 +149,7 @@ class Predictions:
         as_of, notes = self._moment_for(principal, request.as_of)
         chunks = []
         for start in range(0, len(request.flights), AT_A_TIME):
-            await asyncio.sleep(0)
+            await self._turns.next()
             chunk = request.flights[start : start + AT_A_TIME]
             chunks.append(self._answers.many(chunk, explain=request.explain, notes=notes))
         answer = b"".join((self._opening(as_of), b"[", b",".join([chunk.encoded for chunk in chunks]), b"]}"))
@@ -194,7 +195,7 @@ class Predictions:
             flights = None
         for row, raw in enumerate(flights or ()):
             if row % AT_A_TIME == 0:
-                await asyncio.sleep(0)
+                await self._turns.next()
             if places.full:
                 break
             pointer = f"/flights/{row}"

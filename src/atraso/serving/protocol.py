@@ -76,7 +76,12 @@ class LimitedProtocol(Connection):
         known = self.gate.heads.get(data[:end])
         if known is None or len(data) != end + known.body_bytes:
             return False
-        return self._answer(known.answering, known.route, data[end:], monotonic())
+        now = monotonic()
+        lag = self.gate.outbox.lag
+        if now > lag.look_at and lag.too_many(now):
+            self._refuse_at_once(known.route, now)
+            return True
+        return self._answer(known.answering, known.route, data[end:], now)
 
     def _learn(self, answering: Answering, route: int, body: bytes) -> None:
         """Note the head of a request that was all of what came, so that the same bytes need not be parsed again."""

@@ -1,0 +1,141 @@
+"""More clients than the service can answer: as many answers as ever, and the rest told at once to come back.
+
+The limit on requests answered at once is time, a turn of a worker's loop (`atraso.serving.lag`); as a number of clients
+it is as many as are answered within one. The limit on batches is `ATRASO_MAX_CONCURRENCY`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from atraso.serving.lag import MAX_TURN_S
+from tests.drill.figures import at_least, show, tell
+from tests.drill.full import Full, everything_on
+from tests.drill.load import Load, Plan, offer, offering
+from tests.drill.machine import Used, undisturbed
+from tests.drill.service import WORKERS
+
+AS_EVER = 64  # clients that keep both workers at work
+FOR_S = 12.0
+SETTLED_S = 2.0  # from here on the overload is a steady one
+AFTER_S = 6.0
+GOODPUT = 0.90
+REFUSED_WITHIN_MS = 10.0
+NEVER_LONGER_MS = 2000.0
+NORMAL_MS = 25.0
+BACK_WITHIN_S = 5.0
+BATCH = 200
+AT_WORK = 8
+LARGE, MANY = 500, 400
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_clients_that_heed_a_refusal(tmp_path: Path, times: int) -> None:
+    """At 2 and 5 times the limit 90 % of the top rate is answered, refusals come at once, and it is soon over."""
+    with everything_on(tmp_path) as full:
+        requests = full.requests()
+        top = _top(full, requests, AS_EVER)
+        clients = int(times * top * MAX_TURN_S)
+        name = f"{clients:,} clients, {times} times the limit"
+        with undisturbed(full.service, name) as used:
+            load, normal = _overload(full, Plan(full.port, requests, clients, FOR_S), used)
+            _show(name, load, top)
+            _show_recovery(name, load, normal)
+
+
+def test_clients_that_do_not_heed_it(tmp_path: Path) -> None:
+    """Those that ask again at once are still answered, if not as many: refusing them costs time that has no bound."""
+    with everything_on(tmp_path) as full:
+        requests = full.requests()
+        top = _top(full, requests, AS_EVER)
+        clients = int(2 * top * MAX_TURN_S)
+        name = f"{clients:,} heedless clients"
+        with undisturbed(full.service, name) as used:
+            load, normal = _overload(full, Plan(full.port, requests, clients, FOR_S, heed=False), used)
+            good, refused = _rates(load)
+            tell(f"answers with {name}", good / top * 100, "% of the top rate")
+            tell(f"refusals with {name}", refused, "a second")
+            tell(f"median time to a refusal with {name}", load.took_ms(0.5, 503), "ms")
+            _show_no_hang(name, load)
+            at_least(f"answers with {name}", good / top * 100, "% of the top rate", 40)
+            _show_recovery(name, load, normal)
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_more_batches_than_may_be_at_work(tmp_path: Path, times: int) -> None:
+    """The same with batches, whose limit is a number of requests at work per worker."""
+    with everything_on(tmp_path, ATRASO_MAX_CONCURRENCY=str(AT_WORK)) as full:
+        requests = full.requests(BATCH)
+        top = _top(full, requests, AT_WORK)
+        clients = times * AT_WORK * WORKERS
+        name = f"{clients} clients with batches of {BATCH}, {times} times the limit"
+        with undisturbed(full.service, name) as used:
+            load, normal = _overload(full, Plan(full.port, requests, clients, FOR_S), used)
+            _show(name, load, top)
+            _show_recovery(name, load, normal)
+
+
+def test_hundreds_of_batches_do_not_silence_a_worker(tmp_path: Path) -> None:
+    """With 400 batches at work at once the workers still read, beat and answer: none is taken for dead."""
+    with everything_on(tmp_path) as full:
+        workers = full.service.worker_pids(WORKERS)
+        load = offer(Plan(full.port, full.requests(LARGE), MANY, FOR_S))
+        name = f"{MANY} clients with batches of {LARGE} flights"
+        tell(f"median of {len(load.answers):,} answers to {name}", load.took_ms(0.5), "ms")
+        show(f"connections broken beside {name}", load.broken, "requests", at_most=0)
+        assert set(full.service.worker_pids(WORKERS + 1)) == set(workers)
+
+
+def _top(full: Full, requests: list[str], clients: int) -> float:
+    """Return the most answers a second, as the same generator sees them."""
+    offer(Plan(full.port, requests, clients, 1.0))
+    best = offer(Plan(full.port, requests, clients, 4.0))
+    assert best.failures == 0
+    top = best.statuses[200] / 4.0
+    tell("top rate", top, "answers a second")
+    return top
+
+
+def _overload(full: Full, plan: Plan, used: Used) -> tuple[Load, Load]:
+    """Offer *plan* beside one well-behaved client, who asks on for a while; return what they met."""
+    one = Plan(full.port, plan.requests[:1], 4, plan.seconds + AFTER_S, rate=50.0)
+    with offering(one) as asking, offering(plan) as offered:
+        load, normal = offered.met(), asking.met()
+    used.generators_s += load.processor_s + normal.processor_s
+    tell("processor time of the load generator", load.processor_s / plan.seconds, "s a second")
+    return load, normal
+
+
+def _rates(load: Load) -> tuple[float, float]:
+    began = load.until - FOR_S + SETTLED_S
+    return load.rate(200, began, load.until), load.rate(503, began, load.until)
+
+
+def _show(name: str, load: Load, top: float) -> None:
+    good, refused = _rates(load)
+    assert load.statuses[503] > 0
+    tell(f"refusals with {name}", refused, "a second")
+    tell(f"p99 of the answers with {name}", load.took_ms(0.99), "ms")
+    settled = load.since(load.until - FOR_S + SETTLED_S)
+    tell(f"p99 of the time to a refusal with {name}", settled.took_ms(0.99, 503), "ms")
+    tell(f"median time to a refusal in the first {SETTLED_S:g} s", load.took_ms(0.5, 503), "ms")
+    _show_no_hang(name, load)
+    show(f"median time to a refusal with {name}", settled.took_ms(0.5, 503), "ms", at_most=REFUSED_WITHIN_MS)
+    at_least(f"answers with {name}", good / top * 100, "% of the top rate", GOODPUT * 100)
+
+
+def _show_no_hang(name: str, load: Load) -> None:
+    assert set(load.statuses) <= {200, 503}
+    lost = load.broken + load.unanswered + load.silent_refusals + load.wrong
+    show(f"requests without an answer, or refused without Retry-After, with {name}", lost, "requests", at_most=0)
+    slowest = max(load.took_ms(1.0), load.took_ms(1.0, 503))
+    show(f"slowest answer or refusal with {name}", slowest, "ms", at_most=NEVER_LONGER_MS)
+
+
+def _show_recovery(name: str, load: Load, normal: Load) -> None:
+    bad = [at for at, took_s, status in normal.answers if status != 200 or took_s * 1000 > NORMAL_MS]
+    last = max((at - load.until for at in bad), default=0.0)
+    assert normal.broken + normal.unanswered == 0
+    show(f"from the end of {name} to the last refused or slow answer", last, "s", at_most=BACK_WITHIN_S)

@@ -1,0 +1,54 @@
+"""wrk against a service that asks for keys: its top rate, and many requests in a short time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from benchmarks.processes import HOST
+from benchmarks.questions import PREDICTIONS, write_bodies
+from benchmarks.wrk import CONNECTIONS, SCRIPT, THREADS, Burst
+from tests.drill.full import Full
+from tests.drill.service import flights
+
+WARM_UP_S = 2
+FOR_S = 8
+PLAIN = '["Content-Type"] = "application/json"'  # the headers that the benchmark's script sends
+
+
+def top_rate(full: Full) -> float:
+    """Return the most answers a second that wrk gets, after a warm-up; none may be refused."""
+    drive(full, WARM_UP_S)
+    requests, took_s = drive(full, FOR_S)
+    return requests / took_s
+
+
+def drive(full: Full, seconds: int) -> tuple[int, float]:
+    """Ask as fast as the service answers for some *seconds*; return how many answers came and how long it took."""
+    if shutil.which("wrk") is None:
+        pytest.skip("wrk is not installed (apt-get install wrk)")
+    with tempfile.TemporaryDirectory() as folder:
+        bodies = Path(folder) / "bodies"
+        write_bodies(bodies, list(flights()))
+        script = Path(folder) / "keyed.lua"
+        text = SCRIPT.read_text()
+        assert PLAIN in text
+        script.write_text(text.replace(PLAIN, f'{PLAIN}, ["Authorization"] = "Bearer {full.key}"'))
+        burst = _drive(full, script, bodies, seconds)
+    assert burst["refused"] + burst["socket_errors"] == 0
+    return burst["requests"], burst["duration_s"]
+
+
+def _drive(full: Full, script: Path, bodies: Path, seconds: int) -> Burst:
+    command = [
+        "wrk", "-t", str(THREADS), "-c", str(CONNECTIONS), "-d", f"{seconds}s", "-s", str(script),
+        f"http://{HOST}:{full.port}{PREDICTIONS}", "--", str(bodies), "count",
+    ]  # fmt: skip
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    burst: Burst = json.loads(said.strip().splitlines()[-1])
+    return burst
