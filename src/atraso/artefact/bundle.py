@@ -16,16 +16,17 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from atraso.artefact.manifest import FORMAT_VERSION, FileDigest, Manifest
 from atraso.artefact.tables import TablesFile
 from atraso.core.errors import ArtefactError, SettingsError
 from atraso.core.features import fingerprint
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 MANIFEST, TABLES, CHECKSUMS, SIGNATURE = "manifest.json", "scorecard.json", "CHECKSUMS", "CHECKSUMS.sig"
 # A scorecard has a few hundred thousand numbers at most; anything larger is not one of ours.
@@ -188,6 +189,11 @@ def _manifest(folder: Path, data: bytes) -> Manifest:
 
 
 def _check_signature(folder: Path, sums: bytes, verify_key: Path) -> None:
+    # Here and below: 8 MB in every worker, for what most services never do.
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415
+
     if not (folder / SIGNATURE).is_file():
         raise ArtefactError(f"{folder} is not signed, and a key to verify with is set: sign it with --sign-key")
     try:
@@ -206,6 +212,9 @@ def _check_signature(folder: Path, sums: bytes, verify_key: Path) -> None:
 
 def read_signing_key(path: Path) -> Ed25519PrivateKey:
     """Return the Ed25519 private key of a PEM file; raises SettingsError where it is none."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:

@@ -65,7 +65,8 @@ class KeySums:
             self._tables_of[next(i for i, facts in enumerate(_FACTS) if facts.issuperset(KINDS[kind]))].append(
                 self._tables[-1]
             )
-        self._starts = [_added([self._bias, slot]) for slot in self._slots]
+        starts = {slot: _added([self._bias, slot]) for slot in self._slots}
+        self._starts = [starts[slot] for slot in self._slots]
         self._met: list[dict[tuple[object, ...], Numbers]] = [{} for _ in _FACTS]
 
     def log_odds(self, flight: Flight) -> list[float]:
@@ -142,7 +143,9 @@ class KeySums:
         total = np.zeros((len(next(iter(features.values()))), len(self._bias)))
         for step in steps:
             total += step.at(features[step.feature])
-        return [tuple(row) for row in total.tolist()]
+        # Steps are few, so many keys have the same numbers: they share them, which halves the memory.
+        shared: dict[Numbers, Numbers] = {}
+        return [shared.setdefault(row, row) for row in map(tuple, total.tolist())]
 
 
 def _added(vectors: list[Numbers]) -> Numbers:

@@ -100,7 +100,7 @@ class Scorer:
         self.scorecards = {(c.lead, c.schedule): scorecard_of(c) for c in tables.scorecards}
         self.delay_range = tables.delay_range
         self.zones = {a.icao: ZoneInfo(a.zone) for a in manifest.airports}
-        self._tables = tables
+        self._challenge, self._challenge_threshold = tables.challenge, tables.challenge_threshold
         self._base_rates = {a.icao: a.base_rate for a in manifest.airports}
         self._iata = {**tables.places, **{p.iata: p.icao for p in manifest.destinations if p.iata}}
         self._flights = tables.rates.get("flight", {}).keys()
@@ -227,7 +227,7 @@ class Scorer:
 
         Raises FieldError naming OPERA, TIPOVUELO or MES.
         """
-        types = self._tables.challenge.get(airline_name)
+        types = self._challenge.get(airline_name)
         if types is None:
             known = ", ".join(self.manifest.challenge_airlines)
             raise FieldError("OPERA", f"{airline_name!r} is not one of the airlines of the challenge: {known}")
@@ -237,7 +237,7 @@ class Scorer:
         if not 1 <= month <= len(months):
             raise FieldError("MES", f"{month!r} is not a month from 1 to 12")
         probability = months[month - 1]
-        return ChallengeAnswer(int(probability > self._tables.challenge_threshold), probability)
+        return ChallengeAnswer(int(probability > self._challenge_threshold), probability)
 
     def _reasons_of_each(self, features: Mapping[str, Floats], flights: FlightTable) -> tuple[tuple[Reason, ...], ...]:
         sums = {group: column.tolist() for group, column in self._card.group_sums(features).items()}
