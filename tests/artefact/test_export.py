@@ -15,6 +15,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from atraso.artefact import export
+from atraso.artefact.bundle import BUNDLED, read_artefact
 from atraso.artefact.export import export_onnx, file_name, largest_differences, onnx_model, proof_rows
 from atraso.artefact.scorer import Scorer, load_scorer
 from atraso.core.errors import ArtefactError, MissingExtraError, SettingsError
@@ -308,7 +309,7 @@ def test_loading_a_model_loads_no_onnx() -> None:
 def test_another_model_is_copied_as_itself(scorer: Scorer, tmp_path: Path) -> None:
     """Nothing is taken from the bundled model: version, airport and delay range are those of the model given."""
     manifest = msgspec.structs.replace(scorer.manifest, airport="XXXX", version="other", golden=())
-    other = Scorer(manifest, msgspec.structs.replace(scorer._tables, delay_range=(-90.0, 900.0)))
+    other = Scorer(manifest, msgspec.structs.replace(read_artefact(BUNDLED)[1], delay_range=(-90.0, 900.0)))
     card = other.scorecard("schedule", schedule=False)
     export_onnx(other, [card], tmp_path / SCHEDULE)
     told = session(tmp_path / SCHEDULE).get_modelmeta().custom_metadata_map
