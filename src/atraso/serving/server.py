@@ -20,9 +20,10 @@ from uvicorn.config import Config
 from uvicorn.server import Server
 
 from atraso.core.errors import AtrasoError, SettingsError
+from atraso.serving.accepting import Acceptor, Shares
 from atraso.serving.gate import Gate, ServerLimits
 from atraso.serving.protocol import LimitedProtocol
-from atraso.serving.workers import BEAT_EVERY_S, Beat, Supervisor
+from atraso.serving.workers import BEAT_EVERY_S, Beat, Supervisor, slots_for
 from atraso.telemetry.cells import Recorder
 
 logger = logging.getLogger("atraso.serving")
@@ -63,6 +64,7 @@ def run(
     """
     limits = _within_file_limit(limits)
     listener.listen(BACKLOG)
+    shares = Shares(slots_for(workers))
 
     def work(beat: Beat, slot: int) -> None:
         try:
@@ -70,7 +72,9 @@ def run(
         except AtrasoError as error:
             sys.stderr.write(f"atraso: {error}\n")
             sys.exit(USER_ERROR)
-        server = LimitedServer(app, Gate(limits, recorder, getattr(app, "settle", None)), beat, at_beat)
+        server = LimitedServer(
+            app, Gate(limits, recorder, getattr(app, "settle", None)), beat, at_beat, shares=shares, slot=slot
+        )
         signal.signal(signal.SIGTERM, server.handle_exit)
         server.run(sockets=[listener])
 
@@ -128,19 +132,34 @@ class LimitedServer(Server):
     """uvicorn's server for one worker, serving *app* through *gate*; it beats while its event loop runs."""
 
     def __init__(
-        self, app: Application, gate: Gate, beat: Callable[[], bool], at_beat: Callable[[], None] = lambda: None
+        self,
+        app: Application,
+        gate: Gate,
+        beat: Callable[[], bool],
+        at_beat: Callable[[], None] = lambda: None,
+        *,
+        shares: Shares | None = None,
+        slot: int = 0,
     ) -> None:
         self.gate = gate
+        self._shares, self._slot = shares or Shares(1), slot
+        self._acceptors: list[Acceptor] = []
         self._beat, self._at_beat = beat, at_beat
         super().__init__(_config(app, self.gate))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept clients, and begin to beat."""
-        await super().startup(sockets)
+        await super().startup([])
+        connections = self.server_state.connections
+        for listener in sockets or ():
+            listener.listen(BACKLOG)
+            self._acceptors.append(Acceptor(listener, connections, self._protocol, self._shares, self._slot))
         self._keep_beating(asyncio.get_running_loop())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the clients end as they may, and cut off those that are left."""
+        for acceptor in self._acceptors:
+            acceptor.close()
         await super().shutdown(sockets)
         for connection in [*self.server_state.connections, *self.gate.lingering]:
             connection.transport.abort()
@@ -151,10 +170,17 @@ class LimitedServer(Server):
         """Leave the signals alone: they are the worker's, and the supervisor's."""
         yield
 
+    def _protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
     def _keep_beating(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._beat():
             self.should_exit = True
         self._at_beat()
+        for acceptor in self._acceptors:
+            acceptor.tell()
         loop.call_later(BEAT_EVERY_S, self._keep_beating, loop)
 
 
