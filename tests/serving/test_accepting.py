@@ -53,6 +53,8 @@ def test_the_least_is_that_of_living_workers() -> None:
     shares.tell(1, 7)
     shares.tell(3, 5)
     assert shares.least() == 5
+    shares.forget(3)
+    assert shares.least() == 7
 
 
 def test_a_full_table_of_files_is_waited_for(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

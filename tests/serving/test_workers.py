@@ -53,6 +53,7 @@ supervisor = workers.Supervisor(
     on_ready=ready,
     on_count=lambda _: None,
     on_tick=lambda asked: asked and print("looked", flush=True),
+    on_gone=lambda slot: None,
     stop_within_s=float(sys.argv[2]),
 )
 code = supervisor.run(stopping)

@@ -35,6 +35,10 @@ class Shares:
         """Say how many connections the worker in *slot* has."""
         self._counts[slot] = count
 
+    def forget(self, slot: int) -> None:
+        """Count the worker in *slot* no more: it takes no more connections, or is gone."""
+        self._counts[slot] = NOBODY
+
     def least(self) -> int:
         """Return the smallest number that a worker has."""
         return min(self._counts)
@@ -63,7 +67,8 @@ class Acceptor:
         self._wait()
 
     def close(self) -> None:
-        """Take no more."""
+        """Take no more, and let nobody wait for this worker."""
+        self._shares.forget(self._slot)
         if self._later is not None:
             self._later.cancel()
         self._loop.remove_reader(self._listener)

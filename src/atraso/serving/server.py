@@ -85,6 +85,7 @@ def run(
         on_ready=on_ready,
         on_count=served.tell_workers,
         on_tick=served.look,
+        on_gone=shares.forget,
         stop_within_s=limits.shutdown_timeout_s + 0.2,
     )
     return supervisor.run(before_stop=listener.close)
@@ -158,8 +159,8 @@ class LimitedServer(Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the clients end as they may, and cut off those that are left."""
-        for acceptor in self._acceptors:
-            acceptor.close()
+        while self._acceptors:
+            self._acceptors.pop().close()
         await super().shutdown(sockets)
         for connection in [*self.server_state.connections, *self.gate.lingering]:
             connection.transport.abort()

@@ -73,7 +73,8 @@ class Supervisor:
     *work* gets a `Beat` to call at least each `BEAT_EVERY_S`, and a number below `slots_for(count)` that no other
     living worker has; it must end soon after SIGTERM. Forking keeps a replacement ready within milliseconds, because
     everything is already imported. *on_count* is told how many are ready whenever that may have changed; *on_tick* is
-    called each `BEAT_EVERY_S` or so, with `asked=True` after SIGHUP.
+    called each `BEAT_EVERY_S` or so, with `asked=True` after SIGHUP, and *on_gone* with the number of a worker that has
+    ended.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Supervisor:
         on_ready: Callable[[], None],
         on_count: Callable[[int], None],
         on_tick: Callable[[bool], None],
+        on_gone: Callable[[int], None],
         stop_within_s: float,
     ) -> None:
         self._work = work
@@ -91,6 +93,7 @@ class Supervisor:
         self._on_ready = on_ready
         self._on_count = on_count
         self._on_tick = on_tick
+        self._on_gone = on_gone
         self._stop_within_s = stop_within_s
         self._context = multiprocessing.get_context("fork")
         self._workers: list[_Worker] = []
@@ -223,6 +226,7 @@ class Supervisor:
                 self._failures += 1
             os.close(worker.fd)
             self._workers.remove(worker)
+            self._on_gone(worker.slot)
         return failed
 
     def _stop(self, wake: socket.socket) -> None:
