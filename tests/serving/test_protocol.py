@@ -227,7 +227,7 @@ def test_an_invitation_waits_for_the_answers_before_it() -> None:
         with pytest.raises(TimeoutError):
             client.answer()
         client.socket.settimeout(5)
-        server.server.servers[0].get_loop().call_soon_threadsafe(free.set)
+        server.connections[0].loop.call_soon_threadsafe(free.set)
         assert client.answer().body == b"/1 0"
         assert client.answer().status == 100
         assert client.send(b"ab").answer().body == b"/2 2"

@@ -150,10 +150,11 @@ class LimitedServer(Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept clients, and begin to beat."""
+        for listener in sockets or ():
+            listener.listen(BACKLOG)
         await super().startup([])
         connections = self.server_state.connections
         for listener in sockets or ():
-            listener.listen(BACKLOG)
             self._acceptors.append(Acceptor(listener, connections, self._protocol, self._shares, self._slot))
         self._keep_beating(asyncio.get_running_loop())
 
