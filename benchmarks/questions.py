@@ -11,6 +11,8 @@ from pathlib import Path
 from atraso.artefact.manifest import Manifest
 
 DISTINCT = 2000
+# So many that a worker has forgotten an answer by the time its flight is asked for again.
+NEW_DISTINCT = 40_000
 SEED = 2017
 FIRST_MINUTE, LAST_MINUTE = 5 * 60, 23 * 60 + 55
 PREDICTIONS = "/v1/predictions"

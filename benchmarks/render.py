@@ -54,6 +54,8 @@ def _how(how: dict[str, Any], cores: int) -> str:
             "only, started anew for each."
         )
     challenge = f" (`/predict`: the {how['challenge_bodies']} there are)" if "challenge_bodies" in how else ""
+    if "new_bodies" in how:
+        challenge += f"; {how['new_bodies']:,} in the line of new ones, more than a worker remembers the answers of"
     return (
         f"{on}One flight a `POST`, {how['bodies']:,} different flights{challenge}; {how['workers']} workers each, "
         f"wrk with {how['threads']} threads and {how['connections']} connections on the same {cores} cores; "

@@ -19,9 +19,12 @@ from atraso.artefact.scorer import load_scorer
 from benchmarks import scoring
 from benchmarks.agreement import answers_of, compare
 from benchmarks.contenders import (
+    BATCH_FLIGHTS,
+    BATCHES,
     BY_NAME,
     FACTS,
     FLIGHTS,
+    NEW_FLIGHTS,
     NGINX,
     ONE_FLIGHT,
     OPTIONAL,
@@ -32,7 +35,7 @@ from benchmarks.contenders import (
 )
 from benchmarks.machine import command_line, describe, installed
 from benchmarks.processes import NotStartedError, Service, free_port, running
-from benchmarks.questions import DISTINCT, body_of, challenge_bodies, questions, write_bodies
+from benchmarks.questions import DISTINCT, NEW_DISTINCT, body_of, challenge_bodies, questions, write_bodies
 from benchmarks.rivals import mlserver
 from benchmarks.services import launch, python_of, spool_of
 from benchmarks.wrk import CONNECTIONS, THREADS, Load, drive, measure
@@ -48,6 +51,8 @@ def bodies_of(manifest: Manifest) -> Bodies:
     return {
         FLIGHTS: [body_of(flight) for flight in flights],
         ONE_FLIGHT: [body_of(flights[0])],
+        NEW_FLIGHTS: [body_of(flight) for flight in questions(manifest, NEW_DISTINCT)],
+        BATCHES: [body_of(*questions(manifest, BATCH_FLIGHTS))],
         FACTS: challenge_bodies(manifest),
         TENSORS: [mlserver.body_of(flight) for flight in flights],
     }
@@ -69,6 +74,7 @@ def run(seconds: int, rounds: int, names: list[str]) -> dict[str, Any]:
             "workers": WORKERS,
             "bodies": DISTINCT,
             "challenge_bodies": len(bodies[FACTS]),
+            "new_bodies": NEW_DISTINCT,
             "ours_on": OURS_ON,
         },
         "scoring": scoring.measure(scorer),
@@ -118,7 +124,7 @@ class Session:
                 self.found.pop(name, None)
 
     def _measure(self, contender: Contender, service: Service, seconds: int) -> None:
-        load = Load(contender.path, self._folder / contender.bodies, contender.sign)
+        load = Load(contender.path, self._folder / contender.bodies, contender.sign, contender.connections)
         first = contender.name not in self.found
         if first and contender.service not in (NGINX, OURS):
             asked = self._bodies[contender.bodies]

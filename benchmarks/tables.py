@@ -23,7 +23,7 @@ def table(record: Record) -> str:
 def _row(record: Record, name: str) -> str:
     found = record["contenders"][name]
     rounds, memory = found["rounds"], found["memory"]
-    rates = [r["requests_per_s"] for r in rounds]
+    rates = [r["requests_per_s"] * BY_NAME[name].flights for r in rounds]
     cells = [
         BY_NAME[name].what,
         f"**{median(rates):,.0f}** ({min(rates):,.0f} - {max(rates):,.0f})",
@@ -55,7 +55,7 @@ def _number(value: float | None, form: str) -> str:
 
 def ratio(record: Record, name: str, other: str, form: str) -> str:
     """Return how many times as fast as *other* a contender is, in *form*; empty where *other* was not measured."""
-    if other not in record["contenders"]:
+    if other not in record["contenders"] or BY_NAME[name].flights != BY_NAME[other].flights:
         return ""
     return format(speed(record, name) / speed(record, other), form)
 
@@ -69,6 +69,8 @@ def verdict(record: Record) -> str:
         rows = [
             f"| {BY_NAME[p.ours].what} | {BY_NAME[p.rival].what} | {p.at_least:g} | {p.times:.2f} "
             f"| {'yes' if p.holds else '**no**'} |"
+            if p.rival
+            else f"| {BY_NAME[p.ours].what} | | {p.at_least:,} | {p.times:,.0f} | {'yes' if p.holds else '**no**'} |"
             for p in promises
         ]
         parts.append(

@@ -48,6 +48,7 @@ class Load:
     path: str
     bodies: Path
     sign: str
+    connections: int = CONNECTIONS
 
 
 def drive(service: Service, load: Load, seconds: int, *, check: bool = False) -> Burst:
@@ -57,7 +58,7 @@ def drive(service: Service, load: Load, seconds: int, *, check: bool = False) ->
     """
     headers = [word for name, text in service.headers.items() for word in ("-H", f"{name}: {text}")]
     command = [
-        "wrk", "-t", str(THREADS), "-c", str(CONNECTIONS), "-d", f"{seconds}s", "-s", str(SCRIPT), *headers,
+        "wrk", "-t", str(THREADS), "-c", str(load.connections), "-d", f"{seconds}s", "-s", str(SCRIPT), *headers,
         f"http://{HOST}:{service.port}{load.path}", "--", str(load.bodies), *(["check", load.sign] if check else []),
     ]  # fmt: skip
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -55,6 +55,8 @@ def test_bodies_differ(scorer: Scorer) -> None:
     assert {name: len(set(lines)) for name, lines in bodies.items()} == {
         "flights": 2000,
         "one-flight": 1,
+        "new-flights": 40_000,
+        "batches": 1,
         "facts": len(scorer.manifest.challenge_airlines) * 2 * 12,
         "tensors": 2000,
     }
