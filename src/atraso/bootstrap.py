@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from atraso.artefact.scorer import Scorer, load_scorer
-from atraso.artefact.store import Store
+from atraso.artefact.store import Store, artefact_stamp
 from atraso.identity.keys import KeyFile
 from atraso.ledger.spool import Spool
 from atraso.serving import server
@@ -42,12 +42,12 @@ def model_folder(settings: Settings) -> Path:
     return settings.model or model_store(settings).in_use()
 
 
-def create_worker(settings: Settings, board: Board, recorder: Recorder, bulletin: Bulletin) -> Worker:
+def create_worker(settings: Settings, guard: Guard, board: Board, recorder: Recorder, bulletin: Bulletin) -> Worker:
     """Return what one process serves with, besides the model."""
     spool = Spool(settings.data / "spool") if settings.ledger == "spool" else None
     return Worker(
         limits=Limits(max_body_bytes=settings.max_body_bytes),
-        guard=Guard(KeyFile(settings.data) if settings.auth == "keys" else None),
+        guard=guard,
         board=board,
         books=Books(recorder, spool),
         models=model_store(settings),
@@ -57,7 +57,11 @@ def create_worker(settings: Settings, board: Board, recorder: Recorder, bulletin
 
 def create_service(settings: Settings, scorer: Scorer) -> Front:
     """Return the application of a process that stands alone."""
-    return create_app(scorer, create_worker(settings, Board(), Recorder(), Bulletin()))
+    return create_app(scorer, create_worker(settings, _guard(settings), Board(), Recorder(), Bulletin()))
+
+
+def _guard(settings: Settings) -> Guard:
+    return Guard(KeyFile(settings.data) if settings.auth == "keys" else None)
 
 
 class Service:
@@ -67,18 +71,21 @@ class Service:
         self._settings = settings
         self._board = Board(slots_for(settings.workers))
         self._bulletin = Bulletin()
+        self._guard = _guard(settings)
+        self._guard.look()
         self.watch = ModelWatch(
             load_model(settings),
-            functools.partial(model_folder, settings),
-            functools.partial(_load_tried, verify_key=settings.model_verify_key),
-            self._bulletin,
-            self._board.supervisor,
+            where=functools.partial(model_folder, settings),
+            stamp=functools.partial(_model_stamp, settings),
+            load=functools.partial(_load_tried, verify_key=settings.model_verify_key),
+            bulletin=self._bulletin,
+            recorder=self._board.supervisor,
         )
 
     def in_worker(self, slot: int) -> tuple[Front, Recorder, Callable[[], None]]:
         """Return a worker's application, where it counts, and what it is to do at each beat."""
         recorder = self._board.slot(slot)
-        worker = create_worker(self._settings, self._board, recorder, self._bulletin)
+        worker = create_worker(self._settings, self._guard, self._board, recorder, self._bulletin)
         scorer = self.watch.scorer
         front = create_app(scorer, worker)
         follower = ModelFollower(
@@ -95,8 +102,15 @@ class Service:
         self._board.tell_workers(count)
 
     def look(self, asked: bool) -> None:
-        """Take another model where there is one."""
+        """Take another model where there is one, and read the keys again where they have changed."""
+        self._guard.look()
         self.watch.look(asked=asked)
+
+
+def _model_stamp(settings: Settings) -> object:
+    """Return what changes when another model is to be used, or the same one again, or when its files are others."""
+    chosen = None if settings.model else model_store(settings).stamp()
+    return chosen, artefact_stamp(model_folder(settings))
 
 
 def _load_tried(folder: Path, verify_key: Path | None) -> Scorer:

@@ -30,7 +30,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     insecure: Annotated[
         bool, Meta(description="Allow a host that other machines can reach, although nobody has to log in.")
     ] = False
-    model: Annotated[Path | None, Meta(description="Folder of the artefact to serve; none is the bundled one.")] = None
+    model: Annotated[
+        Path | None,
+        Meta(description="Folder of the artefact to serve; none is the data folder's active one, else the bundled."),
+    ] = None
     model_verify_key: Annotated[
         Path | None,
         Meta(description="Public key (Ed25519, PEM) that must have signed the artefact; none asks for no signature."),

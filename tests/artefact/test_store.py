@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -59,6 +61,39 @@ def test_a_version_that_is_not_at_hand_is_told_with_those_that_are(tmp_path: Pat
     """A version is a name and never a path."""
     with pytest.raises(ArtefactError, match="at hand: 2017"):
         Store(tmp_path / "models").activate(version)
+
+
+@pytest.mark.parametrize("version", ["../../../escaped", "", "active", "2018.1+aaaaaa", "a\nb"])
+def test_a_version_that_is_not_that_of_its_content_is_refused(tmp_path: Path, another: Path, version: str) -> None:
+    """It names a folder here, so an artefact that calls itself something else is not taken in."""
+    folder = tmp_path / "forged"
+    shutil.copytree(another, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"version": version}))
+    sums = [
+        f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}" for n in ("manifest.json", "scorecard.json")
+    ]
+    (folder / "CHECKSUMS").write_text("\n".join([*sums, ""]))
+    with pytest.raises(ArtefactError, match="version"):
+        Store(tmp_path / "models").add(folder)
+    assert not (tmp_path / "models").exists()
+
+
+def test_another_model_in_the_place_of_a_version_is_told(tmp_path: Path, another: Path) -> None:
+    """It is neither overwritten nor taken for the one that was to be added."""
+    store = Store(tmp_path / "models")
+    shutil.copytree(BUNDLED, store.folder / read_manifest(another).version)
+    with pytest.raises(ArtefactError, match="another model"):
+        store.add(another)
+
+
+def test_choosing_leaves_nothing_behind_where_it_fails(tmp_path: Path) -> None:
+    """Something else in the place of the choice is told."""
+    store = Store(tmp_path / "models")
+    (store.folder / "active" / "full").mkdir(parents=True)
+    with pytest.raises(ArtefactError, match="cannot be"):
+        store.activate(read_manifest(BUNDLED).version)
+    assert [path.name for path in store.folder.iterdir()] == ["active"]
 
 
 def test_a_choice_that_is_gone_is_told(tmp_path: Path, another: Path) -> None:

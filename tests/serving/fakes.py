@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -96,6 +97,9 @@ class FakeScorer:
             reasons * explain,
             warnings,
         )
+
+    def predict_each(self, flights: Sequence[Flight]) -> PredictionTable:
+        return self.predict_many(FlightTable.of(flights))
 
     def predict_many(self, flights: FlightTable, *, explain: bool = False) -> PredictionTable:
         each = [self.predict(flights.flight(row, self._zones()), explain=explain) for row in range(len(flights))]

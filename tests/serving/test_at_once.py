@@ -157,6 +157,29 @@ def test_a_fault_of_the_service_is_answered_and_told(
     assert sum("a bug" in record.message for record in caplog.records) == 1
 
 
+@pytest.mark.parametrize("name", ["airline", "flight_number", "destination", "scheduled_departure"])
+def test_a_body_that_is_not_utf_8_is_the_clients_mistake(served: tuple[Watched, Running], name: str) -> None:
+    """Wherever the byte stands, on both routes: 400, and no fault of the service."""
+    _, running = served
+    body = json.dumps({"flights": [flight(**{name: "?"})]}).encode().replace(b'"?"', b'"\xff"')
+    facts = json.dumps({"flights": [{**FACTS, "OPERA": "?"}]}).encode().replace(b'"?"', b'"\xff"')
+    with Client(running.port) as client:
+        for path, content in ((PREDICTIONS, body), (CHALLENGE, facts)):
+            assert "UTF-8" in client.send(asked(path, content)).answer().detail
+
+
+def test_an_invitation_to_send_a_body_comes_after_the_answer_before_it(served: tuple[Watched, Running]) -> None:
+    """Otherwise the client takes it for that answer."""
+    _, running = served
+    body = json.dumps({"flights": [FACTS]}).encode()
+    head = asked(CHALLENGE, body, "Expect: 100-continue")[: -len(body)]
+    with Client(running.port) as client:
+        client.send(asked(CHALLENGE, body) + head)
+        assert client.answer().status == 200
+        assert client.answer(head_only=True).status == 100
+        assert client.send(body).answer().status == 200
+
+
 def test_a_head_is_learnt_once_and_then_known_by_its_bytes(served: tuple[Watched, Running]) -> None:
     """Another length, another header or another path is another head; the answers are the same."""
     _, running = served

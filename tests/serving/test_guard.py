@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from pathlib import Path
@@ -118,6 +119,26 @@ def test_a_damaged_file_of_keys_leaves_those_read_before(tmp_path: Path, caplog:
     clock[0] += LOOK_EVERY_S
     assert guard.admit(PREDICTIONS, headers).name == "desk"
     assert "damaged" in caplog.text
+
+
+def test_a_worker_that_begins_after_the_damage_has_the_keys_too(tmp_path: Path) -> None:
+    """What was read before the fork counts, and a mended file is read again."""
+    clock = [0.0]
+    file = KeyFile(tmp_path)
+    key, _ = file.create("desk", ["predict"])
+    parents = Guard(file, lambda: clock[0])
+    parents.look()
+    good = file.path.read_text()
+    file.path.write_text(good[:40])
+    parents.look()
+    worker = copy.copy(parents)
+    clock[0] += 10 * LOOK_EVERY_S
+    headers = [(b"authorization", f"Bearer {key}".encode())]
+    assert worker.admit(PREDICTIONS, headers).name == "desk"
+    feed, _ = KeyFile(tmp_path / "other").create("feed", ["predict"])
+    file.path.write_text((tmp_path / "other" / "keys.json").read_text())
+    clock[0] += LOOK_EVERY_S
+    assert worker.admit(PREDICTIONS, [(b"authorization", f"Bearer {feed}".encode())]).name == "feed"
 
 
 def test_wrong_keys_are_not_remembered_and_right_ones_only_so_many(tmp_path: Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -20,7 +22,9 @@ from atraso.artefact.bundle import BUNDLED, read_artefact, read_manifest, write_
 from atraso.artefact.scorer import load_scorer
 from atraso.artefact.store import Store
 from atraso.core.prediction import logit, sigmoid
+from atraso.serving import swap
 from atraso.serving.bulletin import Bulletin, News
+from atraso.serving.swap import ModelFollower
 from tests.serving.processes import Service, eventually, service
 
 FLIGHT = {"airline": "LAN", "flight_number": "600", "destination": "SPJC", "scheduled_departure": "2017-07-14T09:05:00"}
@@ -199,6 +203,64 @@ def test_workers_are_replaced_one_after_the_other_without_losing_a_request(runni
     answers = [answer for client in clients for answer in client.stop()]
     assert [failure for client in clients for failure in client.failures] == []
     assert len(answers) > 100
+
+
+def test_a_model_copied_file_by_file_is_taken_when_it_is_whole(data: Path, tmp_path: Path) -> None:
+    """It is refused while its files do not belong together, and taken without being asked for again."""
+    first, second = (path for path, _ in Store(data / "models").manifests() if path != BUNDLED)
+    folder = tmp_path / "served"
+    shutil.copytree(first, folder)
+    with service("--model", str(folder)) as running:
+        for name in ("CHECKSUMS", "manifest.json", "scorecard.json"):
+            shutil.copy(second / name, tmp_path / "one")
+            (tmp_path / "one").rename(folder / name)
+            time.sleep(0.7)
+        eventually(lambda: versions_answering(running) == {read_manifest(second).version})
+        eventually(lambda: "detail" not in running.get("/health/ready"))
+
+
+def followed(load: Callable[[], Any], bulletin: Bulletin, checksum: str = "old") -> tuple[ModelFollower, Any]:
+    front = SimpleNamespace(routes="old routes")
+    return ModelFollower(front, checksum, load, lambda scorer: "new routes", bulletin), front  # type: ignore[arg-type]
+
+
+def test_what_was_told_while_a_worker_began_reaches_it() -> None:
+    """Its model is from before the fork, and the news may be from after it."""
+    bulletin = Bulletin()
+    bulletin.tell(News("old", ""))
+    bulletin.tell(News("new", ""))
+
+    async def look() -> str:
+        follower, front = followed(lambda: SimpleNamespace(manifest=SimpleNamespace(checksum="new")), bulletin)
+        follower.look()
+        while front.routes == "old routes":
+            await asyncio.sleep(0.005)
+        return str(front.routes)
+
+    assert asyncio.run(asyncio.wait_for(look(), 5)) == "new routes"
+
+
+def test_a_worker_that_could_not_load_a_model_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault that passes leaves no worker with another model than the others'."""
+    monkeypatch.setattr(swap, "RETRY_AFTER_S", 0.01)
+    bulletin = Bulletin()
+    bulletin.tell(News("new", ""))
+    tried = []
+
+    def load() -> Any:
+        tried.append(1)
+        if len(tried) < 3:
+            raise OSError("too many open files")
+        return SimpleNamespace(manifest=SimpleNamespace(checksum="new"))
+
+    async def look() -> None:
+        follower, front = followed(load, bulletin)
+        while front.routes == "old routes":
+            follower.look()
+            await asyncio.sleep(0.005)
+
+    asyncio.run(asyncio.wait_for(look(), 5))
+    assert len(tried) == 3
 
 
 def test_the_bulletin_tells_the_latest_news() -> None:

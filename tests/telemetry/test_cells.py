@@ -100,6 +100,19 @@ def test_a_killed_process_leaves_its_counts_and_its_successor_goes_on() -> None:
     assert seen == sorted(seen)
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
+def test_many_probabilities_are_counted_as_one_by_one(probabilities: list[float]) -> None:
+    """In the same buckets, and with the same sum but for its rounding."""
+    board = Board(2)
+    for probability in probabilities:
+        board.slot(0).predicted(probability)
+    board.slot(1).predicted_many(probabilities)
+    alone, together = (list(board.slot(n)._cells) for n in (0, 1))
+    differing = [(a, b) for a, b in zip(alone, together, strict=True) if a != b]
+    assert all(abs(a - b) <= len(probabilities) for a, b in differing)
+    assert len(differing) <= 1
+
+
 def test_probabilities_rows_and_swaps_are_counted() -> None:
     """Every metric that a worker keeps moves."""
     board = Board(1)

@@ -56,9 +56,8 @@ def write_artefact(
     # Through its own file form once: a whole number in a field of fractions reads back as a fraction.
     manifest = msgspec.json.decode(msgspec.json.encode(manifest), type=Manifest)
     checksum = manifest.content_checksum()
-    manifest = msgspec.structs.replace(
-        manifest, checksum=checksum, version=f"{manifest.trained_to[:4]}.1+{checksum[:6]}"
-    )
+    manifest = msgspec.structs.replace(manifest, checksum=checksum)
+    manifest = msgspec.structs.replace(manifest, version=_version_of(manifest))
     manifest_bytes = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
     sums = "".join(
         f"{hashlib.sha256(data).hexdigest()}  {name}\n"
@@ -185,7 +184,14 @@ def _manifest(folder: Path, data: bytes) -> Manifest:
         raise ArtefactError(f"{folder}: {MANIFEST} is not a manifest ({error}); copy the folder again") from error
     if manifest.checksum != manifest.content_checksum():
         raise ArtefactError(f"{folder}: the manifest's checksum is not that of its content; copy the folder again")
+    if manifest.version != _version_of(manifest) or not manifest.trained_to[:4].isdecimal():
+        raise ArtefactError(f"{folder}: the version {manifest.version!r} is not that of its content; train it again")
     return manifest
+
+
+def _version_of(manifest: Manifest) -> str:
+    """Return the version that an artefact of this content has: it names folders and routes, so it is never another."""
+    return f"{manifest.trained_to[:4]}.1+{manifest.checksum[:6]}"
 
 
 def _check_signature(folder: Path, sums: bytes, verify_key: Path) -> None:

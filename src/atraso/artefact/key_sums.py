@@ -88,7 +88,8 @@ class KeySums:
             numbers.get(number_facts) or self._meet(2, number_facts, flight),
             route_hours.get(route_hour_facts) or self._meet(3, route_hour_facts, flight),
         )
-        return list(map(sum, zip(*vectors, strict=True)))
+        # as sum() adds, from the left, and twice as fast
+        return [a + b + c + d + e + f for a, b, c, d, e, f in zip(*vectors, strict=True)]
 
     @property
     def remembered(self) -> int:

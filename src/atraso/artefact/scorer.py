@@ -6,7 +6,7 @@ reading the scorecard's steps. Both are the same model; the tests prove them equ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from atraso.artefact.times import moment_of
 from atraso.core.calendar import DaysOff, calendar_features
 from atraso.core.codes import AirlineNames, flight_number_of, folded, place_of
 from atraso.core.errors import ArtefactError, FieldError
-from atraso.core.flights import Flight, FlightTable
+from atraso.core.flights import EPOCH_ORDINAL, Flight, FlightTable
 from atraso.core.keys import MINUTES_A_DAY, key_of
 from atraso.core.leads import SCHEDULE
 from atraso.core.prediction import (
@@ -46,7 +46,7 @@ Floats = NDArray[np.float64]
 _EXCEEDS_AT = tuple(THRESHOLDS_MINUTES.index(m) for m in EXCEEDS_MINUTES)
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 GOLDEN_TOLERANCE = 1e-9
-MAX_ROUTES_REMEMBERED = 4096
+MAX_READINGS_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,12 @@ class Scorer:
         self._destinations = frozenset(p.icao for p in manifest.destinations)
         self._airlines = _airline_names(manifest, tables.rates.get("airline_route", {}))
         self._codes = {a.icao: (a.icao, a.iata) for a in manifest.airlines}
-        # The same few routes are asked for over and over: a reading that succeeded is remembered.
-        self._route = lru_cache(MAX_ROUTES_REMEMBERED)(self._read_route)
+        # Timetables repeat themselves: a reading that succeeded is remembered.
+        self._route = lru_cache(MAX_READINGS_REMEMBERED)(self._read_route)
+        self._number = lru_cache(4 * MAX_READINGS_REMEMBERED)(self._read_number)
+        self._day_warning = lru_cache(MAX_READINGS_REMEMBERED)(
+            lambda ordinal: self.calendar_warning((ordinal - EPOCH_ORDINAL) * MINUTES_A_DAY)
+        )
         self._card = self.scorecard(SCHEDULE.name, schedule=False)
         self.key_sums = KeySums(self._card, self.rates, self.days_off)
         self._check_golden()
@@ -131,15 +135,23 @@ class Scorer:
         """
         start, place, code, notes = self._route(origin, destination, airline)
         warnings = [*notes]
-        number = flight_number_of(flight_number, self._codes.get(code, (code,)))
-        if f"{start}|{code}|{number}" not in self._flights:
-            warnings.append(f"flight number {code} {number} was not seen in training: it is judged as new ones were")
+        number, note = self._number(start, code, flight_number)
+        if note:
+            warnings.append(note)
         moment, note = moment_of(scheduled_departure, self.zones[start], "scheduled_departure")
         if note:
             warnings.append(note)
-        flight = Flight(code, number, start, place, moment)
-        note = self.calendar_warning(flight.scheduled_local_minutes)
-        return flight, (*warnings, note) if note else tuple(warnings)
+        note = self._day_warning(moment.toordinal())
+        if note:
+            warnings.append(note)
+        return Flight(code, number, start, place, moment), tuple(warnings)
+
+    def _read_number(self, origin: str, airline: str, text: str) -> tuple[str, str | None]:
+        """Return the flight number that is meant, and a warning where the model never saw it; raises FieldError."""
+        number = flight_number_of(text, self._codes.get(airline, (airline,)))
+        if f"{origin}|{airline}|{number}" in self._flights:
+            return number, None
+        return number, f"flight number {airline} {number} was not seen in training: it is judged as new ones were"
 
     def _read_route(self, origin: str | None, destination: str, airline: str) -> tuple[str, str, str, tuple[str, ...]]:
         """Return origin, destination and airline as ICAO codes, and warnings; raises FieldError."""
@@ -199,7 +211,18 @@ class Scorer:
     def predict_many(self, flights: FlightTable, *, explain: bool = False) -> PredictionTable:
         """Answer every row of *flights* in one sweep; the same numbers as `predict` gives one by one."""
         features = self.schedule_features(flights)
-        fixed = never_crossing_many(self._card.log_odds(features), ANCHOR)
+        reasons = self._reasons_of_each(features, flights) if explain else ()
+        return self._table(self._card.log_odds(features), flights.origin.tolist(), reasons)
+
+    def predict_each(self, flights: Sequence[Flight]) -> PredictionTable:
+        """Answer *flights* by the look-ups of `predict`, which know those of a timetable, and all else in one sweep."""
+        log_odds = np.array([self.key_sums.log_odds(flight) for flight in flights])
+        return self._table(log_odds, [flight.origin for flight in flights], ())
+
+    def _table(
+        self, log_odds: Floats, origins: Sequence[str], reasons: tuple[tuple[Reason, ...], ...]
+    ) -> PredictionTable:
+        fixed = never_crossing_many(log_odds, ANCHOR)
         with np.errstate(over="ignore"):
             exceeds = 1.0 / (1.0 + np.exp(-fixed[:, list(_EXCEEDS_AT)]))
         minutes = np.column_stack(
@@ -209,10 +232,10 @@ class Scorer:
         return PredictionTable(
             probability,
             probability >= self.manifest.decision_threshold,
-            np.array([self._base_rates[str(o)] for o in flights.origin]),
+            np.array([self._base_rates[origin] for origin in origins]),
             exceeds,
             minutes,
-            self._reasons_of_each(features, flights) if explain else (),
+            reasons,
             (),
             "schedule",
             SCHEDULE.name,

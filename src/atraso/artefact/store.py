@@ -7,8 +7,10 @@ at hand, and is the one to be used while nothing else is said.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from atraso.artefact.bundle import BUNDLED, read_manifest
@@ -17,6 +19,7 @@ from atraso.artefact.scorer import load_scorer
 from atraso.core.errors import ArtefactError
 
 ACTIVE = "active"
+_VERSION = re.compile(r"\d{4}\.\d+\+[0-9a-f]+", re.ASCII)
 
 
 class Store:
@@ -39,7 +42,12 @@ class Store:
         """Check the artefact at *artefact* and copy it here; raises ArtefactError where it is refused."""
         manifest = load_scorer(artefact, verify_key=verify_key).manifest
         there = self.folder / manifest.version
-        if there.exists() or manifest.checksum == read_manifest(BUNDLED).checksum:
+        if manifest.checksum == _bundled().checksum:
+            return manifest
+        if there.exists():
+            kept = read_manifest(there)
+            if kept.checksum != manifest.checksum:
+                raise ArtefactError(f"{there} holds another model under the same version: take it away first")
             return manifest
         fresh = self.folder / f".{manifest.version}.{os.getpid()}"
         try:
@@ -60,8 +68,17 @@ class Store:
             beside.write_text(f"{version}\n")
             beside.replace(self.folder / ACTIVE)
         except OSError as error:
+            beside.unlink(missing_ok=True)
             raise ArtefactError(f"{self.folder / ACTIVE} cannot be written: {error.strerror}") from None
         return manifest
+
+    def stamp(self) -> object:
+        """Return what changes whenever a model is chosen, the same one again too."""
+        try:
+            found = (self.folder / ACTIVE).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def in_use(self) -> Path:
         """Return the folder of the model that is to be used; raises ArtefactError where it is not at hand."""
@@ -74,10 +91,22 @@ class Store:
         return self._folder_of(version)
 
     def _folder_of(self, version: str) -> Path:
-        found = {manifest.version: path for path, manifest in self.manifests()}
-        if version not in found:
-            raise ArtefactError(
-                f"there is no model {version!r} in {self.folder}; at hand: {', '.join(found)} "
-                "(`atraso model add FOLDER` brings another)"
-            )
-        return found[version]
+        if version == _bundled().version:
+            return BUNDLED
+        folder = self.folder / version
+        if _VERSION.fullmatch(version) and folder.is_dir():
+            return folder
+        known = ", ".join(manifest.version for _, manifest in self.manifests())
+        raise ArtefactError(
+            f"there is no model {version!r} in {self.folder}; at hand: {known} (`atraso model add FOLDER` brings more)"
+        )
+
+
+def artefact_stamp(folder: Path) -> object:
+    """Return what changes when a file of the artefact in *folder* does."""
+    return folder, tuple((p.name, p.stat().st_ino, p.stat().st_mtime_ns) for p in sorted(folder.iterdir()))
+
+
+@cache
+def _bundled() -> Manifest:
+    return read_manifest(BUNDLED)

@@ -27,11 +27,13 @@ def moment_of(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, str | No
 
     Without an offset it is the local time of *zone*; with one it is converted. Raises FieldError naming *field*.
     """
-    match = _ISO.fullmatch(text.strip())
-    if match is None:
-        raise FieldError(field, f"{text!r} is not a date with a time such as 2017-07-14T08:30:00")
+    plain = text
+    if _ISO.fullmatch(plain) is None:
+        plain = text.strip()
+        if _ISO.fullmatch(plain) is None:
+            raise FieldError(field, f"{text!r} is not a date with a time such as 2017-07-14T08:30:00")
     try:
-        moment = datetime.fromisoformat(text.strip().upper())
+        moment = datetime.fromisoformat(plain.upper())
     except ValueError:
         raise FieldError(field, f"{text!r} is not a date and time that exist") from None
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:

@@ -151,7 +151,7 @@ def list_models(folder: Path | None, as_json: bool) -> None:
 
     if folder is not None and not folder.is_dir():
         raise ArtefactError(f"there is no folder {folder}")
-    folder = folder or _store().folder
+    folder = folder or _store_and_key()[0].folder
     folders = [BUNDLED]
     if folder.is_dir():
         folders += sorted(p for p in folder.iterdir() if (p / MANIFEST).is_file() and not p.name.startswith("."))
@@ -184,18 +184,18 @@ def list_models(folder: Path | None, as_json: bool) -> None:
 @model.command(epilog="Example: atraso model add my-model")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Data folder.  [default: ATRASO_DATA]")
-@click.option("--key", type=click.Path(path_type=Path), help="Ed25519 public key (PEM) it must be signed by.")
+@click.option("--key", type=click.Path(path_type=Path), help="Key it must be signed by.  [default: the service's]")
 def add(folder: Path, data: Path | None, key: Path | None) -> None:
     """Check the artefact in FOLDER and copy it into the data folder, so that it is at hand by its version."""
-    store = _store(data)
-    manifest = store.add(folder, verify_key=key)
+    store, verify_key = _store_and_key(data)
+    manifest = store.add(folder, verify_key=key or verify_key)
     click.echo(f"{manifest.version} is at hand in {store.folder}; use it: atraso model activate {manifest.version}")
 
 
 @model.command(epilog="Example: atraso model activate 2017.1+40cff5")
 @click.argument("version")
 @click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Data folder.  [default: ATRASO_DATA]")
-@click.option("--key", type=click.Path(path_type=Path), help="Ed25519 public key (PEM) it must be signed by.")
+@click.option("--key", type=click.Path(path_type=Path), help="Key it must be signed by.  [default: the service's]")
 def activate(version: str, data: Path | None, key: Path | None) -> None:
     """Say that the model of VERSION is to be used: the bundled one, or one that `atraso model add` brought.
 
@@ -203,18 +203,20 @@ def activate(version: str, data: Path | None, key: Path | None) -> None:
     request; one that is refused leaves the old one answering (`/health/ready` says why). A service that was started
     with --model stays with that folder.
     """
-    store = _store(data)
-    manifest = store.activate(version, verify_key=key)
+    store, verify_key = _store_and_key(data)
+    manifest = store.activate(version, verify_key=key or verify_key)
     click.echo(f"{manifest.version} ({manifest.airport}) is the model to use in {store.folder}")
 
 
-def _store(data: Path | None = None) -> Store:
+def _store_and_key(data: Path | None = None) -> tuple[Store, Path | None]:
+    """Return the models at hand, and the key that a service with these settings asks to have signed them."""
     import os
 
     from atraso.bootstrap import model_store
     from atraso.settings import load_settings
 
-    return model_store(load_settings(os.environ, flags={} if data is None else {"data": data}))
+    settings = load_settings(os.environ, flags={} if data is None else {"data": data})
+    return model_store(settings), settings.model_verify_key
 
 
 @model.command(epilog="Example: atraso model export --format onnx --out my-model-onnx")

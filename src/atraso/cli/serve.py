@@ -29,7 +29,7 @@ Exit codes: 0 stopped by SIGINT or SIGTERM; 2 a setting, the port or the model c
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", help="Port to listen on; 0 takes a free one.  [default: 5000]")
 @click.option("--workers", help="Worker processes.  [default: 2]")
-@click.option("--model", metavar="PATH", help="Folder of an artefact.  [default: the bundled one]")
+@click.option("--model", metavar="PATH", help="Folder of an artefact.  [default: the active one, or the bundled]")
 @click.option("--insecure", is_flag=True, default=None, help="Allow a host that other machines can reach.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings as TOML (docs/settings.md).")
 def serve(config: Path | None, **flags: object) -> None:

@@ -75,12 +75,6 @@ class AirlineNames:
 
 def flight_number_of(text: str, airline_codes: tuple[str, ...]) -> str:
     """Return the number without airline code, leading zeros or a trailing ".0"; raises FieldError if malformed."""
-    if len(text) <= LONGEST_REMEMBERED:
-        return _flight_number_before(text, airline_codes)
-    return _flight_number_of(text, airline_codes)
-
-
-def _flight_number_of(text: str, airline_codes: tuple[str, ...]) -> str:
     number = folded(text).replace(" ", "").replace("-", "")
     for code in sorted(airline_codes, key=len, reverse=True):
         if code and number.startswith(code) and len(number) > len(code):
@@ -93,10 +87,6 @@ def _flight_number_of(text: str, airline_codes: tuple[str, ...]) -> str:
             "flight_number", f"{text!r} is not a flight number of this airline, such as 282, with or without its code"
         )
     return number
-
-
-# Timetables repeat themselves: a reading that succeeded is remembered, a refusal is not.
-_flight_number_before = lru_cache(maxsize=16_384)(_flight_number_of)
 
 
 def place_of(text: str, iata_to_icao: Mapping[str, str], field: str) -> str:

@@ -60,7 +60,8 @@ class Answers:
         """Answer many flights in one sweep; the same numbers as one by one."""
         resolved = [self._resolved(question) for question in questions]
         flights = [flight for flight, _ in resolved]
-        table = self._scorer.predict_many(FlightTable.of(flights), explain=explain)
+        scorer = self._scorer
+        table = scorer.predict_many(FlightTable.of(flights), explain=True) if explain else scorer.predict_each(flights)
         probabilities = table.delay_probability.tolist()
         columns = (table.delayed, table.base_rate, table.exceeds, table.minutes)
         reasons = table.reasons or ((),) * len(table)

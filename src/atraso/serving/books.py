@@ -25,9 +25,10 @@ class Books:
 
         A record of the spool is JSON: `principal`, `flights` as they were understood, and the `answer` as it is sent.
         """
-        predicted = self._recorder.predicted
-        for probability in given.probabilities:
-            predicted(probability)
+        if len(given.probabilities) == 1:
+            self._recorder.predicted(given.probabilities[0])
+        else:
+            self._recorder.predicted_many(given.probabilities)
         if self._spool is not None:
             name, flights = _encode(principal.name), _encode(given.flights)
             self._spool.add(b'{"principal":%b,"flights":%b,"answer":%b}' % (name, flights, answer))

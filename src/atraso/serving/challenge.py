@@ -53,7 +53,7 @@ class Challenge:
             if not 1 <= len(request.flights) <= min(AT_ONCE, self._limits.max_flights):
                 return None
             return _encode(ChallengeClasses([self._class_of(f) for f in request.flights]))
-        except (msgspec.MsgspecError, FieldError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FieldError):
             return None
 
     def _class_of(self, flight: ChallengeFlight) -> int:

@@ -31,13 +31,18 @@ def role_of(path: str) -> str | None:
 
 
 class Guard:
-    """Tells whose request it is. Without *keys* nobody is asked."""
+    """Tells whose request it is. Without *keys* nobody is asked.
+
+    Make it before the workers are forked and `look` there now and then, so that a new worker begins with the keys that
+    were read last, whatever has become of their file.
+    """
 
     def __init__(self, keys: KeyFile | None, now: Callable[[], float] = time.monotonic) -> None:
         self._file = keys
         self._now = now
         self._look_at = 0.0
         self._stamp: object = ()
+        self._told: object = ()
         self._keys = Keys(())
         self._remembered: dict[bytes, Principal] = {}
 
@@ -46,7 +51,7 @@ class Guard:
         if self._file is None:
             return ANYBODY
         if self._now() >= self._look_at:
-            self._look()
+            self.look()
         return self._remembered.get(authorization) if authorization is not None else None
 
     def admit(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
@@ -75,19 +80,22 @@ class Guard:
             self._remembered[authorization] = principal
         return principal
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Read the keys again where their file has changed; a damaged file leaves those that were read before."""
-        assert self._file is not None
+        if self._file is None:
+            return
         self._look_at = self._now() + LOOK_EVERY_S
         stamp = self._file.stamp()
         if stamp == self._stamp:
             return
-        self._stamp = stamp
         try:
             self._keys = Keys(self._file.read())
         except KeysError as error:
-            log.error("%s The keys read before still count.", error)
+            if stamp != self._told:
+                self._told = stamp
+                log.error("%s The %d keys read before still count.", error, len(self._keys))
             return
+        self._stamp = stamp
         self._remembered.clear()
 
 

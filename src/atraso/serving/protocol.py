@@ -146,6 +146,7 @@ class LimitedProtocol(Connection):
         if self.expect_100_continue and self._at_work is None:
             self.expect_100_continue = False
             if not self._received:
+                self.gate.outbox.send_all()
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _ignore_upgrade(self, rest: bytes) -> None:

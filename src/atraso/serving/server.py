@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import functools
+import gc
 import ipaddress
 import logging
 import resource
@@ -35,6 +36,7 @@ BACKLOG = 4096
 # File descriptors of a worker that are not clients: sockets of the loop, pipes, files, lingering refusals.
 OWN_FILES = 1100
 USER_ERROR = 2
+GARBAGE_AFTER = 20_000  # objects; Python's own is 700, which a batch of flights reaches a hundred times
 
 
 class Served(Protocol):
@@ -76,6 +78,8 @@ def run(
             app, Gate(limits, recorder, getattr(app, "settle", None)), beat, at_beat, shares=shares, slot=slot
         )
         signal.signal(signal.SIGTERM, server.handle_exit)
+        # What the parent had is frozen; of what is new hardly anything is a cycle.
+        gc.set_threshold(GARBAGE_AFTER)
         server.run(sockets=[listener])
 
     # A worker needs a moment besides the time it gives its clients: to notice, and to end its process.

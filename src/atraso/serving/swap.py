@@ -15,8 +15,8 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 
-from atraso.artefact.bundle import CHECKSUMS
 from atraso.artefact.scorer import Scorer
 from atraso.core.errors import AtrasoError
 from atraso.serving.bulletin import Bulletin, News
@@ -27,21 +27,28 @@ log = logging.getLogger("atraso.model")
 
 # While a thread loads a model, it gives way to requests this often; Python's own is 5 ms.
 GIVE_WAY_EVERY_S = 0.0005
+# Between two attempts of a worker to load what was announced.
+RETRY_AFTER_S = 2.0
 
 
 class ModelWatch:
-    """The supervisor's part: *scorer* is the latest good model, *where* tells where the one to use lies now."""
+    """The supervisor's part: *scorer* is the latest good model.
+
+    *where* tells where the one to use lies now, *stamp* what changes when that or its files do.
+    """
 
     def __init__(
         self,
         scorer: Scorer,
+        *,
         where: Callable[[], Path],
+        stamp: Callable[[], object],
         load: Callable[[Path], Scorer],
         bulletin: Bulletin,
         recorder: Recorder,
     ) -> None:
         self.scorer = scorer
-        self._where, self._load = where, load
+        self._where, self._stamp_now, self._load = where, stamp, load
         self._bulletin, self._recorder = bulletin, recorder
         self._stamp = self._look_from_outside()
         bulletin.tell(News(scorer.manifest.checksum, ""))
@@ -58,7 +65,7 @@ class ModelWatch:
         except Exception as error:  # whatever is wrong with it, the old one is as good as before
             log.error("The model is not changed, %s goes on: %s", before.version, error)
             self._recorder.swapped(ok=False)
-            self._bulletin.tell(News(before.checksum, f"a newer model is refused: {error}"))
+            self._bulletin.tell(News(before.checksum, f"the model that is to be used is refused: {error}"))
             return
         self._bulletin.tell(News(scorer.manifest.checksum, ""))
         if scorer.manifest.checksum != before.checksum:
@@ -67,13 +74,10 @@ class ModelWatch:
             log.warning("The model is now %s, it was %s.", scorer.manifest.version, before.version)
 
     def _look_from_outside(self) -> object:
-        """Return what changes when another model is to be used, or when its files are others."""
         try:
-            folder = self._where()
-            found = (folder / CHECKSUMS).stat()
+            return self._stamp_now()
         except (AtrasoError, OSError) as error:
             return str(error)
-        return folder, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class ModelFollower:
@@ -89,14 +93,15 @@ class ModelFollower:
     ) -> None:
         self._front, self._checksum, self._load, self._routes = front, checksum, load, routes
         self._bulletin = bulletin
-        self._seen = bulletin.number
+        self._seen = 0  # what was told between the fork and now is news too
+        self._retry_at = 0.0
         self._threads = ThreadPoolExecutor(1, "model")
         self._loading = False
 
     def look(self) -> None:
         """Begin to load another model where one was announced; called on the event loop now and then."""
         number = self._bulletin.number
-        if number == self._seen or self._loading:
+        if number == self._seen or self._loading or monotonic() < self._retry_at:
             return
         news = self._bulletin.read()
         if news is None:
@@ -120,8 +125,10 @@ class ModelFollower:
         sys.setswitchinterval(0.005)
         try:
             found = made.result()
-        except Exception:
-            log.exception("This worker could not load the model that its supervisor has tried.")
+        except Exception as error:
+            log.error("This worker could not load the model that its supervisor has tried, and tries again: %s", error)
+            found = None
+        if found is None:
+            self._seen, self._retry_at = 0, monotonic() + RETRY_AFTER_S
             return
-        if found is not None:
-            self._checksum, self._front.routes = found
+        self._checksum, self._front.routes = found

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import mmap
 from bisect import bisect_left
+from collections.abc import Sequence
+
+import numpy as np
 
 from atraso.telemetry.names import (
     COUNTED,
@@ -64,6 +67,15 @@ class Recorder:
         cells = self._cells
         cells[_PROBABILITY + bisect_left(PROBABILITY_BOUNDS, probability)] += 1
         cells[_PROBABILITY_SUM] += int(probability * BILLION)
+
+    def predicted_many(self, probabilities: Sequence[float]) -> None:
+        """Count many probabilities of delay, in one sweep."""
+        places = np.searchsorted(PROBABILITY_BOUNDS, probabilities, side="left")
+        counts = np.bincount(places, minlength=len(PROBABILITY_BOUNDS) + 1).tolist()
+        cells = self._cells
+        for place, count in enumerate(counts):
+            cells[_PROBABILITY + place] += count
+        cells[_PROBABILITY_SUM] += int(sum(probabilities) * BILLION)
 
     def kept(self, rows: int) -> None:
         """Count answers that the ledger was promised and that are in the spool."""

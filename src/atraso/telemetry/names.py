@@ -24,7 +24,7 @@ class Outcome(IntEnum):
 
 
 OUTCOMES = tuple(outcome.name.lower() for outcome in Outcome)
-# Upper bounds, in seconds. Every objective's threshold is one of them (docs/07-metrics.md).
+# Upper bounds, in seconds. Every objective's threshold is one of them (docs/07-service.md).
 LATENCY_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 PROBABILITY_BOUNDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
