@@ -18,7 +18,7 @@ from starlette.types import Scope
 from atraso import __version__
 from atraso.artefact.scorer import Scorer
 from atraso.core.errors import FieldError
-from atraso.core.flights import Flight, FlightTable
+from atraso.core.flights import Flight
 from atraso.core.prediction import EXCEEDS_MINUTES, QUANTILES
 from atraso.serving.front import Handler
 from atraso.serving.places import CrowdedError, decoded
@@ -180,7 +180,7 @@ class Inference:
         parts = []
         for start in range(0, len(flights), AT_A_TIME):
             await self._turns.next()
-            parts.append(self._scorer.predict_many(FlightTable.of(flights[start : start + AT_A_TIME])))
+            parts.append(self._scorer.predict_each(flights[start : start + AT_A_TIME]))
         return told | {n: np.concatenate([getattr(part, n) for part in parts]) for n in OUTPUTS if n not in told}
 
     async def _flights(self, columns: Mapping[str, list[str]]) -> list[tuple[Flight, tuple[str, ...]]]:
