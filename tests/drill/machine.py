@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.processes import TICKS_A_SECOND, Service, cpu_seconds_of
+from benchmarks.proc import TICKS_A_SECOND, cpu_seconds_of
+from benchmarks.processes import Service
 from tests.drill.figures import tell
 
 # Of all processor time; more means that others were measured too.

@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.processes import HOST
-from benchmarks.questions import PREDICTIONS, write_bodies
+from benchmarks.questions import PREDICTIONS, body_of, write_bodies
 from benchmarks.wrk import CONNECTIONS, SCRIPT, THREADS, Burst
 from tests.drill.full import Full
 from tests.drill.service import flights
 
 WARM_UP_S = 2
 FOR_S = 8
-PLAIN = '["Content-Type"] = "application/json"'  # the headers that the benchmark's script sends
 
 
 def top_rate(full: Full) -> float:
@@ -34,20 +33,16 @@ def drive(full: Full, seconds: int) -> tuple[int, float]:
         pytest.skip("wrk is not installed (apt-get install wrk)")
     with tempfile.TemporaryDirectory() as folder:
         bodies = Path(folder) / "bodies"
-        write_bodies(bodies, list(flights()))
-        script = Path(folder) / "keyed.lua"
-        text = SCRIPT.read_text()
-        assert PLAIN in text
-        script.write_text(text.replace(PLAIN, f'{PLAIN}, ["Authorization"] = "Bearer {full.key}"'))
-        burst = _drive(full, script, bodies, seconds)
+        write_bodies(bodies, [body_of(flight) for flight in flights()])
+        burst = _drive(full, bodies, seconds)
     assert burst["refused"] + burst["socket_errors"] == 0
     return burst["requests"], burst["duration_s"]
 
 
-def _drive(full: Full, script: Path, bodies: Path, seconds: int) -> Burst:
+def _drive(full: Full, bodies: Path, seconds: int) -> Burst:
     command = [
-        "wrk", "-t", str(THREADS), "-c", str(CONNECTIONS), "-d", f"{seconds}s", "-s", str(script),
-        f"http://{HOST}:{full.port}{PREDICTIONS}", "--", str(bodies), "count",
+        "wrk", "-t", str(THREADS), "-c", str(CONNECTIONS), "-d", f"{seconds}s", "-s", str(SCRIPT),
+        "-H", f"Authorization: Bearer {full.key}", f"http://{HOST}:{full.port}{PREDICTIONS}", "--", str(bodies),
     ]  # fmt: skip
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     burst: Burst = json.loads(said.strip().splitlines()[-1])
