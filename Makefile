@@ -31,9 +31,10 @@ $(VENV)/.base: $(VENV)/.python pyproject.toml requirements.lock
 	@$(call install,)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.base
+$(VENV)/.dev: $(VENV)/.base scripts/debian_packages.py
 	@echo "Installing what training and tests need (once) ..."
-	@$(call install,train nyc dev)
+	@$(BIN)/python scripts/debian_packages.py
+	@$(call install,train nyc ldap postgres dev)
 	@touch $@
 
 # Each rival of the benchmark has an environment of its own: nothing of it is in the product's.

@@ -1,0 +1,51 @@
+"""Install the Debian packages that the tests need: `python scripts/debian_packages.py`.
+
+Only where this is Debian (or Ubuntu) and root; elsewhere say what is missing, and the tests that need it are skipped
+and counted at the end of the run.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+# python-ldap is built from source; the servers are those that users have.
+PACKAGES = ("gcc", "python3-dev", "libldap2-dev", "libsasl2-dev", "slapd", "ldap-utils", "postgresql-15")
+
+
+def main() -> None:
+    """Install what is missing."""
+    if not shutil.which("dpkg-query"):
+        print(f"Not Debian: some tests need what its packages {' '.join(PACKAGES)} hold.")
+        return
+    missing = [name for name in PACKAGES if not _has(name)]
+    if not missing:
+        return
+    if os.geteuid() != 0:
+        print(f"Some tests are skipped until these are installed: apt-get install {' '.join(missing)}")
+        return
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # No package may start a service of its own here: the tests start what they need.
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
+        policy.chmod(0o700)
+    try:
+        subprocess.run(["/usr/bin/apt-get", "update", "-qq"], env=quiet, check=True)
+        install = ["/usr/bin/apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
+        subprocess.run(install, env=quiet, check=True, stdout=sys.stderr)  # noqa: S603 - a fixed list
+    finally:
+        if ours:
+            policy.unlink()
+
+
+def _has(name: str) -> bool:
+    asked = ["/usr/bin/dpkg-query", "-W", "-f", "${db:Status-Status}", name]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed name
+    return found.stdout == "installed"
+
+
+if __name__ == "__main__":
+    main()
