@@ -20,6 +20,14 @@ def test_unique_and_rising() -> None:
     assert made == sorted(set(made))
 
 
+def test_many_at_once() -> None:
+    """Many identifiers taken at once are unique and rise among themselves and with those before and after."""
+    source = Identifiers(random_bytes=lambda n: b"\x00" * (n - 2) + b"\xff" * 2)  # its low digits run over on the way
+    made = [source(), *source.many(1000), source(), *source.many(1_100_000), *source.many(0), source()]
+    assert len(made) == 1_101_003
+    assert made == sorted(set(made))
+
+
 def test_two_processes() -> None:
     """Two sources at the same moment never give the same identifier."""
     now = 1_800_000_000_000_000_000

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,7 +20,7 @@ from atraso.artefact.bundle import BUNDLED, read_artefact
 from atraso.artefact.key_sums import KeySums
 from atraso.artefact.manifest import Manifest
 from atraso.artefact.tables import TablesFile, days_off_of, rates_of, scorecard_of
-from atraso.artefact.times import moment_of
+from atraso.artefact.times import Clock
 from atraso.core.calendar import DaysOff, calendar_features
 from atraso.core.codes import AirlineNames, flight_number_of, folded, place_of
 from atraso.core.errors import ArtefactError, FieldError
@@ -90,6 +91,16 @@ class PredictionTable:
         )
 
 
+class _Names(NamedTuple):
+    """A flight but for its time, as ICAO codes, and warnings about how it was read."""
+
+    airline: str
+    flight_number: str
+    origin: str
+    destination: str
+    notes: tuple[str, ...]
+
+
 class Scorer:
     """A loaded artefact, ready to answer. It holds no state of the airport: answers are on the basis `schedule`."""
 
@@ -100,6 +111,7 @@ class Scorer:
         self.scorecards = {(c.lead, c.schedule): scorecard_of(c) for c in tables.scorecards}
         self.delay_range = tables.delay_range
         self.zones = {a.icao: ZoneInfo(a.zone) for a in manifest.airports}
+        self._clocks = {icao: Clock(zone) for icao, zone in self.zones.items()}
         self._challenge, self._challenge_threshold = tables.challenge, tables.challenge_threshold
         self._base_rates = {a.icao: a.base_rate for a in manifest.airports}
         self._iata = {**tables.places, **{p.iata: p.icao for p in manifest.destinations if p.iata}}
@@ -107,9 +119,9 @@ class Scorer:
         self._destinations = frozenset(p.icao for p in manifest.destinations)
         self._airlines = _airline_names(manifest, tables.rates.get("airline_route", {}))
         self._codes = {a.icao: (a.icao, a.iata) for a in manifest.airlines}
-        # Timetables repeat themselves: a reading that succeeded is remembered.
+        # Timetables repeat themselves: names that could be read are remembered, and forgotten together.
+        self._read: dict[tuple[str, str, str, str | None], _Names] = {}
         self._route = lru_cache(MAX_READINGS_REMEMBERED)(self._read_route)
-        self._number = lru_cache(4 * MAX_READINGS_REMEMBERED)(self._read_number)
         self._day_warning = lru_cache(MAX_READINGS_REMEMBERED)(
             lambda ordinal: self.calendar_warning((ordinal - EPOCH_ORDINAL) * MINUTES_A_DAY)
         )
@@ -133,18 +145,23 @@ class Scorer:
 
         Raises FieldError naming the first field that cannot be used.
         """
+        facts = (airline, flight_number, destination, origin)
+        code, number, start, place, notes = self._read.get(facts) or self._read_names(facts)
+        moment, note = self._clocks[start].read(scheduled_departure, "scheduled_departure")
+        day_note = self._day_warning(moment.toordinal())
+        if note or day_note:
+            notes = (*notes, *filter(None, (note, day_note)))
+        return Flight(code, number, start, place, moment), notes
+
+    def _read_names(self, facts: tuple[str, str, str, str | None]) -> _Names:
+        """Return what the names of a flight mean, and remember it; raises FieldError."""
+        airline, flight_number, destination, origin = facts
         start, place, code, notes = self._route(origin, destination, airline)
-        warnings = [*notes]
-        number, note = self._number(start, code, flight_number)
-        if note:
-            warnings.append(note)
-        moment, note = moment_of(scheduled_departure, self.zones[start], "scheduled_departure")
-        if note:
-            warnings.append(note)
-        note = self._day_warning(moment.toordinal())
-        if note:
-            warnings.append(note)
-        return Flight(code, number, start, place, moment), tuple(warnings)
+        number, note = self._read_number(start, code, flight_number)
+        if len(self._read) >= 4 * MAX_READINGS_REMEMBERED:
+            self._read.clear()
+        names = self._read[facts] = _Names(code, number, start, place, (*notes, note) if note else notes)
+        return names
 
     def _read_number(self, origin: str, airline: str, text: str) -> tuple[str, str | None]:
         """Return the flight number that is meant, and a warning where the model never saw it; raises FieldError."""
@@ -216,8 +233,7 @@ class Scorer:
 
     def predict_each(self, flights: Sequence[Flight]) -> PredictionTable:
         """Answer *flights* by the look-ups of `predict`, which know those of a timetable, and all else in one sweep."""
-        log_odds = np.array([self.key_sums.log_odds(flight) for flight in flights])
-        return self._table(log_odds, [flight.origin for flight in flights], ())
+        return self._table(self.key_sums.log_odds_of_each(flights), [flight.origin for flight in flights], ())
 
     def _table(
         self, log_odds: Floats, origins: Sequence[str], reasons: tuple[tuple[Reason, ...], ...]

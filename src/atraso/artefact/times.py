@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,9 @@ from atraso.core.errors import FieldError
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)(Z|[+-]\d\d:?\d\d)?", re.ASCII | re.IGNORECASE
 )
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?", re.ASCII)
 FIRST_YEAR, LAST_YEAR = 1970, 2199
+MAX_REMEMBERED = 4096  # days, and times of day
 
 
 @lru_cache(4096)
@@ -50,3 +52,26 @@ def moment_of(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, str | No
         shifted = local.astimezone(UTC).astimezone(zone)
         return shifted, f"{text} is skipped by a clock change in {zone.key}; taken as {shifted.isoformat()}"
     return local, f"{text} happens twice in {zone.key} because of a clock change; taken as the first"
+
+
+class Clock:
+    """Reads the local times of one *zone*, and remembers days and times of day: thousands of flights share them."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.zone = zone
+        self._days: dict[str, date] = {}
+        self._times: dict[str, time] = {}
+
+    def read(self, text: str, field: str) -> tuple[datetime, str | None]:
+        """Return what `moment_of` does."""
+        day, of_day = self._days.get(text[:10]), self._times.get(text[10:])
+        if day is not None and of_day is not None:
+            return datetime.combine(day, of_day), None
+        moment, note = moment_of(text, self.zone, field)
+        # Only what stands for itself: no offset, and no clock change near it.
+        if note is None and _LOCAL.fullmatch(text) and _is_steady(self.zone, moment.toordinal()):
+            if max(len(self._days), len(self._times)) >= MAX_REMEMBERED:
+                self._days.clear()
+                self._times.clear()
+            self._days[text[:10]], self._times[text[10:]] = moment.date(), moment.timetz()
+        return moment, note

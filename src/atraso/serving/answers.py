@@ -6,7 +6,7 @@ but for its id; a table of the latest ones gives it without reading the flight a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from atraso.artefact.scorer import Scorer
 from atraso.core.flights import Flight, FlightTable
 from atraso.core.prediction import Reason
+from atraso.serving.identifiers import Identifiers
 from atraso.serving.wire import Exceeds, FlightQuestion, PredictionAnswer, Quantiles, ReasonAnswer
 
 # Some 5 MB a worker. All are forgotten together when there are more, so nobody's questions can fill the memory.
@@ -40,11 +41,11 @@ class _Remembered(NamedTuple):
 
 
 class Answers:
-    """Answers questions with one *scorer*; *next_id* names each answer. Raises FieldError for a useless question."""
+    """Answers questions with one *scorer*; *ids* names each answer. Raises FieldError for a useless question."""
 
-    def __init__(self, scorer: Scorer, next_id: Callable[[], str]) -> None:
+    def __init__(self, scorer: Scorer, ids: Identifiers) -> None:
         self._scorer = scorer
-        self._next_id = next_id
+        self._ids = ids
         self._remembered: dict[FlightQuestion, _Remembered] = {}
 
     def few(self, questions: Sequence[FlightQuestion], *, explain: bool, notes: tuple[str, ...]) -> Given:
@@ -53,7 +54,7 @@ class Answers:
         return Given(
             [one.probability for one in found],
             [one.flight for one in found],
-            b",".join([b'{"id":"%b"%b' % (self._next_id().encode(), one.after_id) for one in found]),
+            b",".join([b'{"id":"%b"%b' % (self._ids().encode(), one.after_id) for one in found]),
         )
 
     def many(self, questions: Sequence[FlightQuestion], *, explain: bool, notes: tuple[str, ...]) -> Given:
@@ -65,13 +66,29 @@ class Answers:
         probabilities = table.delay_probability.tolist()
         columns = (table.delayed, table.base_rate, table.exceeds, table.minutes)
         reasons = table.reasons or ((),) * len(table)
-        rows = zip(probabilities, *(column.tolist() for column in columns), reasons, resolved, strict=True)
-        basis, lead, next_id = table.basis, table.lead, self._next_id
+        rows = zip(
+            self._ids.many(len(flights)),
+            probabilities,
+            *(column.tolist() for column in columns),
+            reasons,
+            resolved,
+            strict=True,
+        )
+        basis, lead = table.basis, table.lead
         answers = [
             PredictionAnswer(
-                next_id(), p, delayed, base, basis, lead, Exceeds(*e), Quantiles(*m), _told(why), (*warnings, *notes)
+                name,
+                p,
+                delayed,
+                base,
+                basis,
+                lead,
+                Exceeds(*e),
+                Quantiles(*m),
+                _told(why) if why else (),
+                (*warnings, *notes) if notes else warnings,
             )
-            for p, delayed, base, e, m, why, (_, warnings) in rows
+            for name, p, delayed, base, e, m, why, (_, warnings) in rows
         ]
         return Given(probabilities, flights, _encode(answers)[1:-1])
 
@@ -113,4 +130,4 @@ class Answers:
 
 
 def _told(reasons: Sequence[Reason]) -> tuple[ReasonAnswer, ...]:
-    return tuple([ReasonAnswer(r.group, r.value, r.effect) for r in reasons]) if reasons else ()
+    return tuple([ReasonAnswer(r.group, r.value, r.effect) for r in reasons])

@@ -23,7 +23,8 @@ class Books:
     def note(self, principal: Principal, given: Given, answer: bytes) -> None:
         """Note what was *given* to *principal*, one by one and as the whole *answer*; `settle` before it is sent.
 
-        A record of the spool is JSON: `principal`, `flights` as they were understood, and the `answer` as it is sent.
+        A record of the spool is JSON: `principal`, `flights` as they were understood (each a list in the order of the
+        fields of `Flight`), and the `answer` as it is sent.
         """
         if len(given.probabilities) == 1:
             self._recorder.predicted(given.probabilities[0])

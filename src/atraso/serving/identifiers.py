@@ -10,6 +10,7 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32, as in the 
 _PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
 _COUNT_BITS = 40
 _LOW_BITS = 20
+_LOW_MASK = (1 << _LOW_BITS) - 1
 
 
 class Identifiers:
@@ -30,6 +31,18 @@ class Identifiers:
         self._head_count = -1
         self._time = ""
         self._head = ""
+
+    def many(self, count: int) -> list[str]:
+        """Return the next *count* identifiers, in order."""
+        identifiers: list[str] = []
+        while len(identifiers) < count:
+            identifiers.append(self())
+            # As long as the head stays, only the last digits differ.
+            head, start = self._head, self._count & _LOW_MASK
+            run = range(start + 1, min(start + count - len(identifiers), _LOW_MASK) + 1)
+            identifiers += [head + _PAIRS[low >> 10] + _PAIRS[low & 1023] for low in run]
+            self._count += len(run)
+        return identifiers
 
     def __call__(self) -> str:
         """Return the next identifier."""
