@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -118,3 +119,21 @@ def test_a_folder_that_is_not_there_is_made_and_one_that_cannot_be_is_told(
     with caplog.at_level(logging.ERROR):
         assert not append(Spool(tmp_path / "file"), b"a")
     assert "file" in caplog.text
+
+
+def test_a_file_that_is_removed_under_its_worker_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all that it held, in a folder that is made again; while that cannot be, records are not kept."""
+    monkeypatch.setattr("atraso.ledger.spool.LOOK_EVERY_S", 0.0)
+    folder = tmp_path / "spool"
+    spool = Spool(folder)
+    assert append(spool, b"a")
+    assert append(spool, b"b" * 5_000_000)
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    assert not append(spool, b"c")
+    folder.unlink()
+    assert append(spool, b"d")
+    spool.close()
+    assert kept(folder) == [b"a", b"b" * 5_000_000, b"d"]

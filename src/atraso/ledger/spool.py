@@ -2,12 +2,15 @@
 
 A record is its length, its CRC-32 (both little-endian, 4 bytes) and its payload. Each worker appends to a file of its
 own, all records that it has at hand in one `write`: what a killed worker had written stays, and a record cut short can
-only be the last.
+only be the last. While a process appends to a file it holds a lock on it, which the system takes back when the process
+ends, however it ends: a file whose lock is free is complete.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import logging
 import os
 import time
@@ -18,11 +21,16 @@ from zlib import crc32
 
 log = logging.getLogger("atraso.ledger")
 
+FOLDER = "spool"  # of the data folder
 SUFFIX = ".spool"
+BEGINNING = ".beginning"
 MAX_FILE_BYTES = 64 * 1024 * 1024
 # Between two lines in the log while nothing can be written.
 COMPLAIN_EVERY_S = 10.0
-_frame = Struct("<II")
+# Between two looks whether the file still has its name.
+LOOK_EVERY_S = 0.5
+_COPY_BYTES = 4 * 1024 * 1024
+FRAME = Struct("<II")
 
 
 class Spool:
@@ -35,10 +43,11 @@ class Spool:
         self._size = 0
         self._held: list[bytes] = []
         self._complained_at = float("-inf")
+        self._look_at = 0.0
 
     def add(self, payload: bytes) -> None:
         """Take *payload* in; it is kept once `flush` says so."""
-        self._held.append(_frame.pack(len(payload), crc32(payload)))
+        self._held.append(FRAME.pack(len(payload), crc32(payload)))
         self._held.append(payload)
 
     def flush(self) -> bool:
@@ -48,6 +57,7 @@ class Spool:
         records = b"".join(self._held)
         self._held.clear()
         try:
+            self._look()
             if self._fd < 0 or self._size >= self._max:
                 self._begin()
             written = os.write(self._fd, records)
@@ -65,16 +75,45 @@ class Spool:
         try:
             os.ftruncate(self._fd, self._size)
         except OSError:
-            self._end()
+            self.close()
+
+    def _look(self) -> None:
+        """Where somebody has removed the file, or its whole folder, write what it holds to another."""
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_EVERY_S
+        if self._fd < 0 or os.fstat(self._fd).st_nlink:
+            return
+        removed, size, self._fd = self._fd, self._size, -1
+        try:
+            self._begin()
+            while self._size < size:
+                self._size += os.write(self._fd, os.pread(removed, min(_COPY_BYTES, size - self._size), self._size))
+        except OSError:
+            self.close()
+            self._fd, self._size, self._look_at = removed, size, 0.0
+            raise
+        os.close(removed)
 
     def _begin(self) -> None:
-        self._end()
+        self.close()
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{time.time_ns():020d}-{os.getpid()}{SUFFIX}"
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        beginning = path.with_suffix(BEGINNING)
+        self._fd = os.open(beginning, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._size = 0
+        try:
+            # Locked before it has its name: else it could be taken for one that is complete, and removed.
+            with contextlib.suppress(OSError):  # a file system without locks: the process's id must do
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            beginning.rename(path)
+        except OSError:
+            self.close()
+            raise
 
-    def _end(self) -> None:
+    def close(self) -> None:
+        """Let go of the file: it is complete. The next record begins another."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -90,10 +129,10 @@ def read_spool(path: Path) -> Iterator[bytes]:
     """Yield the payloads of a spool file in their order, up to a record that was cut short or is damaged."""
     content = memoryview(path.read_bytes())
     at = 0
-    while at + _frame.size <= len(content):
-        length, checksum = _frame.unpack_from(content, at)
-        payload = content[at + _frame.size : at + _frame.size + length]
+    while at + FRAME.size <= len(content):
+        length, checksum = FRAME.unpack_from(content, at)
+        payload = content[at + FRAME.size : at + FRAME.size + length]
         if not length or len(payload) < length or crc32(payload) != checksum:
             return
         yield bytes(payload)
-        at += _frame.size + length
+        at += FRAME.size + length

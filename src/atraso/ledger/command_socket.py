@@ -1,0 +1,200 @@
+"""The Unix socket by which other processes of the same user ask the writer: one request and one answer a connection.
+
+Each is its length (little-endian, 4 bytes) and JSON. Reading and writing are done beside the writer's own work, with
+time-outs and limits, so nobody who is slow or silent can hold it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from struct import Struct as Packed
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from atraso.ledger.database import LedgerError
+from atraso.ledger.verbs import RESULTS, Command
+
+FILE = "ledger.sock"
+MAX_REQUEST_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_CONNECTIONS = 16
+CLIENT_TIMEOUT_S = 5.0
+# The system's limit for the name of a socket, with its closing zero (sys/un.h).
+_MAX_NAME_BYTES = 107
+_length = Packed("<I")
+
+
+class _Answer(Struct, frozen=True):
+    result: Raw = Raw(b"null")
+    refused: str | None = None
+
+
+_decode_command = msgspec.json.Decoder(Command).decode
+
+
+class Asked:
+    """A command on its way: the writer takes it from the socket's queue and answers it once."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self._answer: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+
+    def done(self, result: object) -> None:
+        """Answer with a result."""
+        self._answer.put(_Answer(result=Raw(msgspec.json.encode(result))))
+
+    def refuse(self, why: str) -> None:
+        """Answer that it was not done, in a sentence."""
+        self._answer.put(_Answer(refused=why))
+
+    def wait(self) -> _Answer:
+        """Return the answer when it is there."""
+        return self._answer.get()
+
+
+class CommandSocket:
+    """Listens on `ledger.sock` in the folder *data*, for its owner only, and puts what is asked into `queue`."""
+
+    def __init__(self, data: Path) -> None:
+        self.queue: queue.Queue[Asked] = queue.Queue()
+        self._path = data / FILE
+        self._free = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._listener = _unix_socket()
+        try:
+            self._path.unlink(missing_ok=True)
+            before = os.umask(0o177)
+            try:
+                with _nameable(self._path) as name:
+                    self._listener.bind(name)
+            finally:
+                os.umask(before)
+            self._inode = self._path.stat().st_ino
+            self._listener.listen(MAX_CONNECTIONS)
+        except OSError:
+            self._listener.close()
+            raise
+        threading.Thread(target=self._accept, name="ledger-socket", daemon=True).start()
+
+    def stands(self) -> bool:
+        """Return whether the socket can still be found by its name."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Listen no more; what is in the queue is refused."""
+        if self.stands():
+            self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the one that accepts
+        self._listener.close()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.queue.get_nowait().refuse("The ledger's writer is ending: try again.")
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            if self._free.acquire(blocking=False):
+                threading.Thread(target=self._serve, args=(connection,), name="ledger-client", daemon=True).start()
+            else:
+                connection.close()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            with connection, contextlib.suppress(OSError, EOFError):
+                request = _receive(connection, MAX_REQUEST_BYTES, time.monotonic() + CLIENT_TIMEOUT_S)
+                try:
+                    asked = Asked(_decode_command(request))
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                    answer = _Answer(refused=f"The ledger's writer does not understand this: {error}.")
+                else:
+                    self.queue.put(asked)
+                    answer = asked.wait()
+                connection.settimeout(CLIENT_TIMEOUT_S)
+                _send(connection, msgspec.json.encode(answer))
+        finally:
+            self._free.release()
+
+
+def ask_writer(data: Path, command: Command, timeout_s: float) -> Any:
+    """Return what the running writer of the folder *data* answers to *command*, within *timeout_s*.
+
+    Raises LedgerError where it refuses or does not answer, ConnectionRefusedError or FileNotFoundError where there is
+    no writer.
+    """
+    deadline = time.monotonic() + timeout_s
+    with contextlib.closing(_unix_socket()) as connection:
+        connection.settimeout(min(CLIENT_TIMEOUT_S, timeout_s))
+        with _nameable(data / FILE) as name:
+            connection.connect(name)
+        try:
+            _send(connection, msgspec.json.encode(command))
+            answer = msgspec.json.decode(_receive(connection, MAX_ANSWER_BYTES, deadline), type=_Answer)
+        except TimeoutError:
+            raise LedgerError(
+                f"The ledger's writer has not answered for {timeout_s:g} s: it may still do what was asked."
+            ) from None
+        except (OSError, EOFError, msgspec.MsgspecError):
+            raise LedgerError(
+                "The ledger's writer ended before it answered: look whether it was done, or try again."
+            ) from None
+    if answer.refused is not None:
+        raise LedgerError(answer.refused)
+    return msgspec.json.decode(answer.result, type=RESULTS[type(command)])
+
+
+def _unix_socket() -> socket.socket:
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+@contextlib.contextmanager
+def _nameable(path: Path) -> Iterator[str]:
+    """Give a name of *path* that a socket can have: a long one goes by way of its folder's open file."""
+    if len(os.fsencode(path)) <= _MAX_NAME_BYTES:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def _send(connection: socket.socket, content: bytes) -> None:
+    connection.sendall(_length.pack(len(content)) + content)
+
+
+def _receive(connection: socket.socket, limit: int, deadline: float) -> bytes:
+    """Return one message of at most *limit* bytes that is whole by *deadline*."""
+    length = _length.unpack(_read(connection, _length.size, deadline))[0]
+    if length > limit:
+        raise EOFError
+    return _read(connection, length, deadline)
+
+
+def _read(connection: socket.socket, size: int, deadline: float) -> bytes:
+    content = bytearray()
+    while len(content) < size:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        connection.settimeout(left_s)
+        part = connection.recv(min(size - len(content), 1 << 20))
+        if not part:
+            raise EOFError
+        content += part
+    return bytes(content)

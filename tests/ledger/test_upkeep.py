@@ -1,0 +1,168 @@
+"""A ledger can be copied, restored, shortened, written out and read in again without losing what it should keep."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, insert, select
+
+from atraso.ledger.database import LedgerError, ledger_url
+from atraso.ledger.desk import Desk
+from atraso.ledger.intake import Intake
+from atraso.ledger.records import first_id_at
+from atraso.ledger.schema import DEPARTURES, PREDICTIONS
+from atraso.ledger.tables_csv import export_table, import_table
+from atraso.ledger.upkeep import PRUNE_ROWS, prune
+from tests.ledger.places import Place, identifier, record, running, spooled, start_writer
+
+NOW_S = 1_800_000_000
+
+
+def fill(place: Place, *payloads: bytes) -> None:
+    spooled(place, *payloads).close()
+    intake = Intake(place.spools, place.engine)
+    while intake.take().more:
+        pass
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ages_s=st.lists(st.integers(0, 20 * 86_400), max_size=30, unique=True), keep_days=st.integers(1, 19))
+def test_prune_never_deletes_a_younger_row(place: Place, ages_s: list[int], keep_days: int) -> None:
+    """Exactly those older than so many days are gone, to the second."""
+    with place.engine.begin() as connection:
+        connection.execute(delete(PREDICTIONS))
+    fill(place, *[record(age, at_ms=(NOW_S - age) * 1000) for age in ages_s])
+    old = [age for age in ages_s if age > keep_days * 86_400]
+    assert prune(place.engine, keep_days, lambda: None, NOW_S) == len(old)
+    assert sorted(int(row.flight_number) for row in place.rows()) == sorted(set(ages_s) - set(old))
+
+
+def test_prune_goes_step_by_step_and_refuses_to_forget_today(place: Place) -> None:
+    """The intake goes on between its transactions."""
+    fill(place, record(*range(2 * PRUNE_ROWS + 1), at_ms=(NOW_S - 3 * 86_400) * 1000))
+    between: list[int] = []
+    assert prune(place.engine, 2, lambda: between.append(1), NOW_S) == 2 * PRUNE_ROWS + 1
+    assert len(between) == 2
+    with pytest.raises(LedgerError, match="at least 1 day"):
+        prune(place.engine, 0, lambda: None)
+
+
+def test_the_first_identifier_of_a_moment_parts_before_from_after() -> None:
+    """Which is what makes a range of time a range of the key."""
+    assert identifier(5, 1000) < first_id_at(1001) <= identifier(0, 1001)
+    assert first_id_at((1 << 50) - 1) == "Z" * 10 + "0" * 16
+
+
+def test_a_backup_taken_under_load_is_whole_and_can_be_restored(sqlite_place: Place, tmp_path: Path) -> None:
+    """Rows after it are gone, what it replaced is kept; spools that are still there come in again, once."""
+    writer = start_writer(sqlite_place)
+    spool = spooled(sqlite_place, record(*range(500)))
+    deadline = time.monotonic() + 10
+    while sqlite_place.count() < 500 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    desk = Desk(sqlite_place.data)
+    desk.backup(tmp_path / "copy")
+    spool.add(record(*range(500, 600)))
+    spool.flush()
+    while sqlite_place.count() < 600 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with pytest.raises(LedgerError, match="stop that service first"):
+        desk.restore(tmp_path / "copy")
+    with pytest.raises(LedgerError, match="is there already"):
+        desk.backup(tmp_path / "copy")
+    writer.kill()  # leaves a journal that must not meet the restored database
+    with closing(sqlite3.connect(tmp_path / "copy")) as connection:
+        assert connection.execute("SELECT count(*) FROM predictions").fetchone() == (500,)
+    before = desk.restore(tmp_path / "copy")
+    assert before is not None
+    assert sqlite_place.count() == 500
+    with closing(sqlite3.connect(before)) as connection:
+        assert connection.execute("SELECT count(*) FROM predictions").fetchone() == (600,)
+    with running(sqlite_place):
+        while sqlite_place.count() < 600 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert sqlite_place.count() == 600
+    spool.close()
+
+
+def test_a_damaged_backup_changes_nothing(sqlite_place: Place, tmp_path: Path) -> None:
+    """Nor does another database, or a text."""
+    fill(sqlite_place, record(*range(3000)))
+    sqlite_place.close()
+    desk = Desk(sqlite_place.data)
+    desk.backup(tmp_path / "copy")
+    content = bytearray((tmp_path / "copy").read_bytes())
+    content[5 * 4096 : 40 * 4096] = os.urandom(35 * 4096)
+    (tmp_path / "damaged").write_bytes(content)
+    (tmp_path / "text").write_text("no database")
+    with closing(sqlite3.connect(tmp_path / "other")) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    for name in ("damaged", "text", "other", "missing"):
+        with pytest.raises(LedgerError, match=name):
+            desk.restore(tmp_path / name)
+    assert sqlite_place.count() == 3000
+    assert sorted(path.name for path in sqlite_place.data.glob("ledger.sqlite3*.*restored")) == []
+    with pytest.raises(LedgerError, match="pg_restore"):
+        Desk(tmp_path, "postgresql://nowhere/x").restore(tmp_path / "copy")
+
+
+def test_tables_come_back_from_csv_as_they_went(place: Place, tmp_path: Path) -> None:
+    """Every column of every row, also what is not there, quotes, line breaks and numbers to the last digit."""
+    fill(
+        place,
+        record(1, delay_probability=0.1 + 0.2, warnings=['a "quoted", line\nbreak']),
+        record(2, principal="ñandú, sí"),
+    )
+    flight = {"airline": "LAN", "flight_number": "1", "origin": "SCEL", "destination": "SPJC"}
+    report = {"scheduled_utc": 25_000_590, "scheduled_local": "x", "reported_by": "tower", "received_ms": 5}
+    with place.engine.begin() as connection:
+        for at, actual, cancelled in ((1, 25_000_600, False), (2, None, True)):
+            values = {**flight, **report, "actual_utc": actual, "cancelled": cancelled, "reported_ms": at}
+            connection.execute(insert(DEPARTURES).values(**values))
+    for name, table in (("predictions", PREDICTIONS), ("departures", DEPARTURES)):
+        with place.engine.connect() as connection:
+            before = connection.execute(select(table)).all()
+        assert export_table(place.engine, name, tmp_path / name) == 2
+        with place.engine.begin() as connection:
+            connection.execute(delete(table))
+        assert import_table(place.engine, name, tmp_path / name, lambda: None) == 2
+        assert import_table(place.engine, name, tmp_path / name, lambda: None) == 0
+        with place.engine.connect() as connection:
+            assert set(connection.execute(select(table)).all()) == set(before)
+
+
+def test_a_line_that_cannot_be_used_is_named(place: Place, tmp_path: Path) -> None:
+    """With its number, the column and what stands there."""
+    fill(place, record(1))
+    export_table(place.engine, "predictions", tmp_path / "good")
+    header, line = (tmp_path / "good").read_text().splitlines()
+    cases = {
+        "": "line 1: it must name the columns id,principal",
+        f"id,{header}": "line 1: it must name",
+        f"{header}\n{line}\n{line},more": "line 3: has 26 values instead of 25",
+        f"{header}\n{line.replace('true', 'maybe')}": "line 2: delayed cannot be 'maybe'",
+        f"{header}\n{line.replace('0.1845', 'x')}": "line 2: base_rate cannot be 'x'",
+        f"{header}\n{line.replace('SPJC', '')}": "line 2: destination is empty",
+        f'{header}\n"{line}': "line 2: unexpected end of data",
+    }
+    for content, why in cases.items():
+        (tmp_path / "bad").write_text(content)
+        with pytest.raises(LedgerError, match=why):
+            import_table(place.engine, "predictions", tmp_path / "bad", lambda: None)
+    (tmp_path / "bad").write_bytes(b"\xff\xfe")
+    with pytest.raises(LedgerError, match="not UTF-8"):
+        import_table(place.engine, "predictions", tmp_path / "bad", lambda: None)
+
+
+def test_a_ledger_that_is_not_there_cannot_be_copied(tmp_path: Path) -> None:
+    """And is not made by trying."""
+    with pytest.raises(LedgerError, match="nothing has been kept yet"):
+        Desk(tmp_path).backup(tmp_path / "copy")
+    assert not Path(str(ledger_url(tmp_path).database)).exists()
