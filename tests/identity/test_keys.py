@@ -2,101 +2,92 @@
 
 from __future__ import annotations
 
-import json
-import multiprocessing
-import stat
-from pathlib import Path
+import hashlib
 
 import pytest
-from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
-from atraso.cli.keys import keys
-from atraso.identity.keys import KeyFile, Keys, KeysError
+from atraso.identity.keys import KEY_START, MAX_NAME, Keys, KeysError, digest_of, new_key
+from atraso.identity.principal import ROLES
+from atraso.ledger.accounts import KeyRow
 
-
-def test_a_key_is_known_and_anything_else_is_not(tmp_path: Path) -> None:
-    """Each key finds its own principal; one character changed finds none."""
-    file = KeyFile(tmp_path)
-    desk, _ = file.create("desk", ["predict"])
-    feed, _ = file.create("feed", ["report", "predict"])
-    known = Keys(file.read())
-    assert known.principal_of(desk) is not None
-    found = known.principal_of(feed)
-    assert found is not None
-    assert (found.name, found.roles) == ("feed", {"predict", "report"})
-    for i in range(len(desk)):
-        changed = desk[:i] + ("x" if desk[i] != "x" else "y") + desk[i + 1 :]
-        assert known.principal_of(changed) is None
-    for wrong in ("", "atraso_", desk[:-1], desk + "a", desk.upper(), desk.replace("_", "-", 1), "é" * 40):
-        assert known.principal_of(wrong) is None
+MADE_S = 1_700_000_000
+DESK, FEED = new_key("desk", ["predict"]), new_key("feed", ["report", "predict"])
 
 
-def test_the_key_itself_is_not_kept(tmp_path: Path) -> None:
-    """The file has a digest and a prefix, and is its owner's alone."""
-    key, record = KeyFile(tmp_path).create("desk", ["predict"])
-    text = (tmp_path / "keys.json").read_text()
-    assert key not in text
-    assert key.removeprefix(record.prefix) not in text
-    assert key.startswith(record.prefix)
-    assert stat.S_IMODE((tmp_path / "keys.json").stat().st_mode) == 0o600
+def row(key: str, prefix: str, name: str, roles: tuple[str, ...]) -> KeyRow:
+    return KeyRow(prefix, name, digest_of(key), roles, MADE_S)
+
+
+KNOWN = Keys([row(DESK.key, DESK.prefix, "desk", DESK.roles), row(FEED.key, FEED.prefix, "feed", FEED.roles)])
+
+
+def test_a_key_finds_what_is_kept_of_it() -> None:
+    """Its own row and no other, with the roles in the order in which they are told everywhere."""
+    assert len(KNOWN) == 2
+    desk, feed = KNOWN.facts_of(DESK.key), KNOWN.facts_of(FEED.key)
+    assert desk is not None
+    assert feed is not None
+    assert (desk.name, desk.prefix, tuple(desk.roles)) == ("desk", DESK.prefix, ("predict",))
+    assert (feed.name, feed.prefix, tuple(feed.roles)) == ("feed", FEED.prefix, ("predict", "report"))
+
+
+@given(st.integers(0, len(DESK.key) - 1), st.characters(exclude_categories=[]))
+def test_one_character_changed_finds_nothing(place: int, letter: str) -> None:
+    """Wherever it is and whatever it becomes, a surrogate that no encoding holds included."""
+    changed = DESK.key[:place] + letter + DESK.key[place + 1 :]
+    found = KNOWN.facts_of(changed)
+    assert (found is not None) == (changed == DESK.key)
 
 
 @pytest.mark.parametrize(
-    ("name", "roles"), [("", ["predict"]), ("  ", ["predict"]), ("a\nb", ["predict"]), ("a" * 81, ["predict"]),
-                        ("a", []), ("a", ["king"]), ("a", ["predict", "king"])],
+    "wrong",
+    ["", KEY_START, DESK.prefix, DESK.key[:-1], DESK.key + "a", DESK.key + "=", f" {DESK.key}", f"{DESK.key} ",
+     DESK.key + "\0", DESK.key.upper(), DESK.key.replace("_", "-", 1), f"{DESK.key},{FEED.key}", digest_of(DESK.key),
+     DESK.prefix + FEED.key.removeprefix(FEED.prefix), "é" * 40],
 )  # fmt: skip
-def test_a_name_or_role_that_cannot_be_used_is_refused(tmp_path: Path, name: str, roles: list[str]) -> None:
-    """Nothing is written."""
+def test_what_only_resembles_a_key_finds_nothing(wrong: str) -> None:
+    """Neither a part of it, nor more than it, nor its digest, nor one key's beginning with another's end."""
+    assert KNOWN.facts_of(wrong) is None
+
+
+def test_what_is_kept_does_not_tell_the_key() -> None:
+    """A digest of the whole, and a beginning that holds none of the secret."""
+    made = new_key("desk", ["predict"])
+    secret = made.key.removeprefix(f"{made.prefix}_")
+    assert made.sha256 == hashlib.sha256(made.key.encode()).hexdigest()
+    assert made.key.startswith(made.prefix)
+    assert made.prefix.startswith(KEY_START)
+    assert len(secret) == 43  # 256 bits
+    assert secret not in "".join((made.prefix, made.sha256, *made.roles))
+
+
+def test_no_two_keys_are_alike() -> None:
+    """Nor their beginnings, by which people tell them apart."""
+    made = [new_key("desk", ["predict"]) for _ in range(500)]
+    assert len({key.key for key in made}) == len({key.prefix for key in made}) == 500
+
+
+@pytest.mark.parametrize(
+    ("name", "roles"), [("", ["predict"]), ("  ", ["predict"]), ("a\nb", ["predict"]), ("a\0", ["predict"]),
+                        ("a" * (MAX_NAME + 1), ["predict"]), ("a", []), ("a", ["king"]), ("a", ["predict", "king"]),
+                        ("a", ["Predict"]), ("a", "predict")],
+)  # fmt: skip
+def test_a_name_or_role_that_cannot_be_used_is_refused(name: str, roles: list[str]) -> None:
+    """In words, before anything is made."""
     with pytest.raises(KeysError):
-        KeyFile(tmp_path).create(name, roles)
-    assert not (tmp_path / "keys.json").exists()
+        new_key(name, roles)
 
 
-def test_a_name_is_given_once(tmp_path: Path) -> None:
-    """Two keys of one name could not be told apart in what they did."""
-    KeyFile(tmp_path).create("desk", ["predict"])
-    with pytest.raises(KeysError, match="already"):
-        KeyFile(tmp_path).create("desk", ["report"])
+@pytest.mark.parametrize("name", ["a", "a" * MAX_NAME, "Torre de Control Ñ", "desk=1; drop"])
+def test_a_name_that_can_be_used_is_taken(name: str) -> None:
+    """With every role, each told once."""
+    assert new_key(name, [*ROLES, *ROLES]).roles == ROLES
 
 
-def _create(folder: Path, name: str) -> None:
-    KeyFile(folder).create(name, ["predict"])
-
-
-def test_keys_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
-    """Whoever writes waits for the other."""
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_create, args=(tmp_path, f"system {n}")) for n in range(4)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert len(KeyFile(tmp_path).read()) == 4
-
-
-def test_a_damaged_file_is_told(tmp_path: Path) -> None:
-    """Neither taken for no keys nor overwritten."""
-    (tmp_path / "keys.json").write_text('{"keys": [{"name": "desk"}')
-    with pytest.raises(KeysError, match="damaged"):
-        KeyFile(tmp_path).read()
-    with pytest.raises(KeysError, match="damaged"):
-        KeyFile(tmp_path).create("desk", ["predict"])
-
-
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """In words, with its name."""
-    (tmp_path / "file").write_text("")
-    with pytest.raises(KeysError, match="file"):
-        KeyFile(tmp_path / "file").create("desk", ["predict"])
-
-
-def test_the_command_shows_the_key_once(tmp_path: Path) -> None:
-    """On standard output alone, so that it can be piped; as JSON where asked."""
-    arguments = ["create", "--role", "predict", "--data", str(tmp_path)]
-    plain = CliRunner().invoke(keys, [*arguments, "--name", "desk"])
-    assert plain.exit_code == 0
-    assert Keys(KeyFile(tmp_path).read()).principal_of(plain.stdout.strip())
-    told = CliRunner().invoke(keys, [*arguments, "--name", "feed", "--role", "report", "--json"])
-    made = json.loads(told.stdout)
-    assert made["roles"] == ["predict", "report"]
-    assert Keys(KeyFile(tmp_path).read()).principal_of(made["key"])
+def test_a_kept_key_with_an_unknown_role_counts_for_nothing() -> None:
+    """A row that somebody wrote by other means gives nobody more, nor less than they can see."""
+    known = Keys([row(DESK.key, DESK.prefix, "desk", ("predict", "king")), row(FEED.key, FEED.prefix, "feed", ROLES)])
+    assert known.facts_of(DESK.key) is None
+    assert known.facts_of(FEED.key) is not None
