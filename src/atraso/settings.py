@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -16,9 +16,29 @@ from atraso.serving.gate import ServerLimits
 
 PREFIX = "ATRASO_"
 CONFIG_VARIABLE = "ATRASO_CONFIG"
+WAYS = ("keys", "jwt", "ldap", "basic", "mtls", "oidc")
 _LIMITS = ServerLimits()
 
+Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.1, le=3600.0)]
+
+
+class Secret(str):
+    """Text that prints as stars."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return str.__getitem__(self, slice(None))
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,18 +60,129 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     data: Annotated[Path, Meta(description="Folder of keys, spools and models at hand.")] = Path(".atraso")
     auth: Annotated[
-        Literal["none", "keys"],
+        str,
         Meta(
-            description="How systems show who they are; `keys` takes API keys (`atraso keys create`) as bearer tokens."
+            description="How systems show who they are: `none`, or any of `keys` (API keys), `jwt` (tokens of this "
+            "service), `ldap` (tokens for directory log-ins), `basic` (name and password with each request, "
+            "asked of the directory), `mtls` (client certificates), `oidc` (another issuer's tokens), joined by commas."
         ),
     ] = "none"
     ledger: Annotated[
         Literal["off", "spool"],
         Meta(
             description="Whether each answer of /v1/predictions is appended to a file in the data folder before it is "
-            "given; files are begun anew at 64 MiB, and nothing removes them yet."
+            "given, from where the ledger's writer moves it into the database."
         ),
     ] = "off"
+    ledger_url: Annotated[
+        Secret | None,
+        Meta(
+            description="Database of keys, revocations and ledger, such as postgresql://user:password@host/name; "
+            "none is an SQLite file in the data folder."
+        ),
+    ] = None
+    ledger_keep_days: Annotated[
+        int, Meta(ge=0, le=36_500, description="Days that predictions are kept in the ledger at least; 0 keeps all.")
+    ] = 90
+    tls_certificate: Annotated[
+        Path | None, Meta(description="Certificate chain (PEM) to serve HTTPS with; needs tls_key.")
+    ] = None
+    tls_key: Annotated[Path | None, Meta(description="Private key (PEM) of tls_certificate.")] = None
+    tls_client_ca: Annotated[
+        Path | None, Meta(description="Authorities (PEM) whose client certificates are believed, for `mtls`.")
+    ] = None
+    mtls_subjects: Annotated[
+        str,
+        Meta(
+            description="Whose certificates come in, and as what: `NAME=ROLES:SUBJECT` joined by semicolons, roles "
+            "joined by plus signs, the subject a DN or a subject alternative name, such as "
+            "`desk=predict:CN=desk,O=Airport; feed=predict+report:URI:spiffe://airport/feed`."
+        ),
+    ] = ""
+    mtls_header: Annotated[
+        str, Meta(description="Header in which a gateway names the subject of a certificate that it verified.")
+    ] = ""
+    mtls_gateways: Annotated[
+        str, Meta(description="Addresses or networks of the gateways whose mtls_header is believed, joined by commas.")
+    ] = ""
+    metrics_port: Annotated[
+        Port | None, Meta(description="Port on the same host for /metrics and /health alone; 0 takes a free one.")
+    ] = None
+    metrics_open: Annotated[
+        bool, Meta(description="Whether /metrics answers on the main port although systems have to log in.")
+    ] = False
+    token_life_s: Annotated[int, Meta(ge=10, le=86400, description="Life of a token of /v1/token, in seconds.")] = 900
+    token_issuer: Annotated[str, Meta(min_length=1, description="`iss` and `aud` of this service's tokens.")] = "atraso"  # noqa: S105 - a name
+    signing_key: Annotated[
+        Secret | None,
+        Meta(description="Private key (Ed25519, PEM) that signs tokens; none takes those in the data folder."),
+    ] = None
+    ldap_url: Annotated[
+        str,
+        Meta(description="The directory's servers, ldap:// (StartTLS) or ldaps://, joined by spaces, tried in turn."),
+    ] = ""
+    ldap_ca: Annotated[Path | None, Meta(description="Authorities (PEM) that the directory's certificates need.")] = (
+        None
+    )
+    ldap_plain: Annotated[
+        bool, Meta(description="Allow a directory without TLS: passwords can be read on the way.")
+    ] = False
+    ldap_bind_dn: Annotated[str, Meta(description="Account that searches for people; none binds as them directly.")] = (
+        ""
+    )
+    ldap_bind_password: Annotated[Secret | None, Meta(description="Password of ldap_bind_dn.")] = None
+    ldap_base: Annotated[str, Meta(description="Where people are searched, such as ou=people,dc=example,dc=org.")] = ""
+    ldap_filter: Annotated[str, Meta(description="How they are found; Active Directory: (sAMAccountName={user}).")] = (
+        "(uid={user})"
+    )
+    ldap_user_dn: Annotated[
+        str, Meta(description="For direct binds, such as uid={user},ou=people,dc=example,dc=org.")
+    ] = ""
+    ldap_name: Annotated[
+        str, Meta(description="Attribute that names people here; Active Directory: sAMAccountName.")
+    ] = "uid"
+    ldap_groups: Annotated[
+        str,
+        Meta(
+            description="What members of groups may do: `ROLE=DN` joined by semicolons, such as "
+            "`predict=cn=desk,ou=groups,dc=example,dc=org; admin=cn=ops,ou=groups,dc=example,dc=org`."
+        ),
+    ] = ""
+    ldap_group_attribute: Annotated[str, Meta(description="Attribute of a person that names their groups.")] = (
+        "memberOf"
+    )
+    ldap_group_base: Annotated[
+        str,
+        Meta(description="Where groups are searched that people's entries do not name; none takes the entries' word."),
+    ] = ""
+    ldap_group_filter: Annotated[
+        str,
+        Meta(
+            description="How groups of a DN are found, such as (member={dn}); Active Directory walks nested ones "
+            "itself with (member:1.2.840.113556.1.4.1941:={dn})."
+        ),
+    ] = ""
+    ldap_nested_depth: Annotated[
+        int, Meta(ge=0, le=10, description="How many levels of groups in groups are walked; needs ldap_group_base.")
+    ] = 0
+    ldap_timeout_s: Annotated[
+        Seconds, Meta(description="Time for a whole log-in: a third of it to connect, two thirds for each step.")
+    ] = 1.5
+    ldap_max_binds: Annotated[int, Meta(ge=1, le=256, description="Log-ins at work at once per worker.")] = 8
+    basic_cache_s: Annotated[
+        float, Meta(ge=0.0, le=3600.0, description="How long a password of `basic` is believed without asking again.")
+    ] = 30.0
+    oidc_issuer: Annotated[str, Meta(description="`iss` of another issuer's tokens, exactly.")] = ""
+    oidc_audience: Annotated[str, Meta(description="`aud` that they must name.")] = ""
+    oidc_jwks: Annotated[str, Meta(description="Where its keys are: an https:// URL, or a file.")] = ""
+    oidc_claim: Annotated[str, Meta(description="Claim that names roles or groups.")] = "roles"
+    oidc_roles: Annotated[
+        str, Meta(description="Role for each value of the claim: `ROLE=VALUE` joined by semicolons.")
+    ] = ""
+    rate_per_s: Annotated[
+        float, Meta(ge=0.0, le=1e9, description="Requests a second that each principal may make; 0 is no limit.")
+    ] = 0.0
+    rate_burst: Annotated[int, Meta(ge=1, le=10**9, description="Requests that may come at once beyond that.")] = 100
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least severe messages that are logged.")
     ] = "warning"
@@ -87,6 +218,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=1 << 20, description="Complete requests at work per worker; more are told to come back.")
     ] = _LIMITS.max_concurrency
 
+    @property
+    def ways(self) -> frozenset[str]:
+        """The ways in: none of `WAYS` where nobody has to log in. Raises SettingsError for one that there is not."""
+        named = [name.strip().lower() for name in self.auth.split(",")]
+        if named == ["none"]:
+            return frozenset()
+        for name in named:
+            if name not in WAYS:
+                raise SettingsError(
+                    f"auth is {self.auth!r}, but takes none, or any of {', '.join(WAYS)} joined by commas."
+                )
+        return frozenset(named)
+
 
 def load_settings(
     environ: Mapping[str, str], file: Path | None = None, flags: Mapping[str, object] | None = None
@@ -111,6 +255,7 @@ def load_settings(
         found[name] = (flag, f"--{name.replace('_', '-')}")
     types = get_type_hints(Settings, include_extras=True)
     settings = Settings(**{name: _convert(value, types[name], where) for name, (value, where) in found.items()})
+    settings.ways  # noqa: B018 - raises for a way in that there is not
     if settings.max_buffered_bytes < settings.max_body_bytes:
         raise SettingsError(
             f"max_buffered_bytes is {settings.max_buffered_bytes}, but must have room for at least one body of "
@@ -135,8 +280,8 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
 def takes(type_: Any) -> str:
     """Return in words what a setting of *type_* takes."""
     info = msgspec.inspect.type_info(type_)
-    while isinstance(info, msgspec.inspect.Metadata):
-        info = info.type
+    while isinstance(info, msgspec.inspect.Metadata | msgspec.inspect.UnionType):
+        info = info.type if isinstance(info, msgspec.inspect.Metadata) else info.types[0]
     match info:
         case msgspec.inspect.IntType():
             return f"a whole number from {info.ge} to {info.le}"
@@ -146,10 +291,10 @@ def takes(type_: Any) -> str:
             return "true or false"
         case msgspec.inspect.LiteralType():
             return "one of " + ", ".join(map(str, info.values))
-        case msgspec.inspect.StrType():
-            return "text"
-        case _:
+        case msgspec.inspect.CustomType() if info.cls is Path:
             return "a path"
+        case _:
+            return "text"
 
 
 def _read(file: Path) -> dict[str, object]:
@@ -174,10 +319,14 @@ def _convert(value: object, type_: Any, where: str) -> Any:
     try:
         return msgspec.convert(value, type_, strict=False, dec_hook=_decode)
     except msgspec.ValidationError:
+        if Secret in get_args(get_args(type_)[0]):  # of Annotated[Secret | None, …]
+            raise SettingsError(f"{where} is not usable: it takes text.") from None
         raise SettingsError(f"{where} is {value!r}, but takes {takes(type_)}.") from None
 
 
 def _decode(type_: type, value: object) -> object:
+    if type_ is Secret and isinstance(value, str):
+        return Secret(value)
     if type_ is Path and isinstance(value, str | Path) and str(value):
         return Path(value)
     raise ValueError

@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from atraso.serving.accounts import Accounts
 from atraso.serving.app import Worker, create_app
+from atraso.serving.guard import Refused
 from atraso.serving.headers import CONTENT_SECURITY_POLICY, SECURITY_HEADERS
 from atraso.serving.pages import WEB
 from atraso.serving.telling import percent
@@ -237,10 +239,15 @@ def test_script_puts_text_not_markup() -> None:
         assert word not in script
 
 
+async def no_login(name: str, password: str, address: str) -> Refused:
+    return Refused("test")
+
+
 def test_script_finds_its_places() -> None:
     """Every place that the script fills is on the page."""
     script = (WEB / "static" / "page.js").read_text()
-    shown = page(create_app(scorer()))
+    accounts = Accounts(log_in=no_login)
+    shown = page(create_app(scorer(), Worker(accounts=accounts)))
     for name in re.findall(r'getElementById\("([\w-]+)"\)', script):
         assert [e for _, e in shown.elements if e.get("id") == name], name
     slots = re.findall(r'(?:say|slot)\("([\w-]+)"', script)

@@ -8,9 +8,11 @@ another lets it go first for a moment. After that it takes one itself, because t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import mmap
 import socket
+import ssl
 from collections.abc import Callable, Sized
 
 logger = logging.getLogger("atraso.serving")
@@ -19,6 +21,7 @@ logger = logging.getLogger("atraso.serving")
 GIVE_WAY_S = 0.001
 # Where there are too many open files, trying again at once would take all the worker's time.
 REST_S = 0.1
+HANDSHAKE_S = 5.0
 NOBODY = 2**64 - 1
 CELL_BYTES = 8
 
@@ -54,7 +57,10 @@ class Acceptor:
         make: Callable[[], asyncio.Protocol],
         shares: Shares,
         slot: int,
+        *,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self._listener = listener
         self._connections = connections
         self._make = make
@@ -107,7 +113,17 @@ class Acceptor:
             logger.error("No connection can be taken: %s.", error.strerror)
             self._pause(REST_S, self._wait)
             return
-        task = self._loop.create_task(self._loop.connect_accepted_socket(self._make, client))
+        task = self._loop.create_task(self._connect(client))
         self._arriving.add(task)
         task.add_done_callback(self._arriving.discard)
         self.tell()
+
+    async def _connect(self, client: socket.socket) -> None:
+        # Whoever shows no certificate that is believed, or speaks no TLS, is gone without a line in the log.
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            if self._tls is None:
+                await self._loop.connect_accepted_socket(self._make, client)
+            else:
+                await self._loop.connect_accepted_socket(
+                    self._make, client, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_S
+                )

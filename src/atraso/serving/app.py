@@ -16,6 +16,8 @@ from starlette.responses import Response
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.store import Store
 from atraso.core.errors import AtrasoError
+from atraso.ledger.status import Status
+from atraso.serving.accounts import Accounts
 from atraso.serving.books import Books
 from atraso.serving.bulletin import Bulletin
 from atraso.serving.challenge import Challenge
@@ -39,10 +41,12 @@ class Worker:
 
     limits: Limits = DEFAULT_LIMITS
     now: Callable[[], float] = time.time
-    guard: Guard = field(default_factory=lambda: Guard(None))
+    guard: Guard = field(default_factory=Guard)
+    accounts: Accounts = field(default_factory=Accounts)
     board: Board = field(default_factory=Board)
     books: Books = field(default_factory=lambda: Books(Recorder()))
     models: Store | None = None
+    ledger: Callable[[], Status] | None = None
     bulletin: Bulletin = field(default_factory=Bulletin)
     next_id: Identifiers = field(default_factory=Identifiers)
 
@@ -63,13 +67,23 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
     form = OldForm(scorer, templates.get_template("class.html"))
     document = openapi_document(scorer, predictions, limits)
     routes = [
-        *ops_routes(scorer.manifest, msgspec.json.encode(document), worker.board, worker.models, worker.bulletin),
+        *ops_routes(
+            scorer.manifest,
+            msgspec.json.encode(document),
+            worker.board,
+            models=worker.models,
+            bulletin=worker.bulletin,
+            ledger=worker.ledger,
+        ),
         *inference.routes(),
-        *page_routes(templates, scorer.manifest, predictions, document, now),
+        *worker.accounts.routes(),
+        *page_routes(templates, scorer.manifest, predictions, document, now, asks=worker.accounts.page_asks),
     ]
     middleware = [Middleware(SecurityHeaders)]
     rest = Starlette(
-        routes=routes, middleware=middleware, exception_handlers={HTTPException: _refuse, Exception: _refuse}
+        routes=routes,
+        middleware=middleware,
+        exception_handlers={HTTPException: _refuse, AtrasoError: _refuse, Exception: _refuse},
     )
     rest.router.redirect_slashes = False  # a redirect would be built from the client's own Host header
     table: dict[str, dict[str, Handler]] = {

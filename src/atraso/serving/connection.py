@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, cast
 
@@ -93,6 +93,8 @@ class Connection(HttpToolsProtocol):
         """Take the client in, or turn it away at once when the worker has as many as it may have."""
         full = len(self.connections) >= self.limits.max_connections
         super().connection_made(transport)
+        # Of a client that showed a certificate, which was verified before this.
+        self._certificate: Mapping[str, Any] | None = transport.get_extra_info("peercert") or None
         self.gate.watch(self.loop, cast("set[Connection]", self.connections))
         self.deadline = time.monotonic() + self.limits.head_timeout_s
         if full:

@@ -83,9 +83,9 @@ class Front:
         routes = self.routes
         if scope["type"] == "http":
             try:
-                scope["principal"] = self._guard.admit(scope["path"], scope["headers"])
+                scope["principal"] = await self._guard.admit(scope)
             except AtrasoError as error:
-                await _refuse(error, scope, send)
+                await refuse(error, scope, send)
                 return
             handlers = routes.table.get(scope["path"])
             if handlers is not None:
@@ -108,13 +108,16 @@ class Front:
         if path not in self.routes.at_once or scope["method"] != "POST" or _JSON_HEADER not in scope["headers"]:
             return None
         authorization = authorization_of(scope["headers"])
-        known = self._guard.known
+        known, count = self._guard.known, self._guard.count
 
         def answer(body: bytes) -> bytes | None:
             principal = known(authorization)
             if principal is None or PREDICT not in principal.roles:
                 return None
-            return self.routes.at_once[path](body, principal)
+            content = self.routes.at_once[path](body, principal)
+            if content is not None:
+                count(authorization)
+            return content
 
         return answer
 
@@ -138,7 +141,7 @@ class Front:
         except ClientGoneError:
             return
         except Exception as error:
-            await _refuse(error, scope, send)
+            await refuse(error, scope, send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else content})
@@ -167,7 +170,8 @@ class Front:
         return BodyTooLargeError(f"the body is larger than {self._max_body_bytes} bytes")
 
 
-async def _refuse(error: Exception, scope: Scope, send: Send) -> None:
+async def refuse(error: Exception, scope: Scope, send: Send) -> None:
+    """Answer a request with what *error* means."""
     refusal = refusal_of(error, scope["path"])
     headers = [(name.encode(), value.encode("latin-1")) for name, value in refusal.headers]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})

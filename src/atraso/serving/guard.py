@@ -1,102 +1,199 @@
-"""Who may use which route: one table, and a bearer token looked up in memory."""
+"""Who comes in: a header that was understood before is looked up; any other is asked of the ways in that are on."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable
+from math import inf
+from typing import NamedTuple, Protocol
 
-from atraso.identity.keys import KeyFile, Keys, KeysError
-from atraso.identity.principal import ANYBODY, PREDICT, Principal
-from atraso.serving.problems import NotAllowedError, NotAuthenticatedError
+from starlette.types import Scope
 
-log = logging.getLogger("atraso.identity")
+from atraso.identity.principal import ANYBODY, Principal
+from atraso.serving.observe import route_of
+from atraso.serving.policy import METRICS, NAMED_ONLY, role_of
+from atraso.serving.problems import (
+    LaterError,
+    NoSuchRouteError,
+    NotAllowedError,
+    NotAuthenticatedError,
+    TooManyRequestsError,
+)
+from atraso.telemetry.audit import Audit, no_audit
+from atraso.telemetry.names import ROUTES
 
-# How often the file of keys is looked at: a new key works, and a removed one ends, within this time.
+# How often what may come in is looked at: a new key works, and a revoked one ends, within this time.
 LOOK_EVERY_S = 1.0
+# Whoever comes in is asked for again this often, so that it is known when a key was last used.
+FORGET_EVERY_S = 60.0
 # Headers that were understood before, so that they need no hashing; forgotten together when there are more.
 MAX_REMEMBERED = 4096
-MAX_TOKEN_BYTES = 4096
+MAX_CREDENTIALS_BYTES = 4096
+# One answer to all that does not count, so that nobody learns what was wrong with it.
+UNKNOWN = "this key or token does not count here"
 
-# The role that a path needs; all other paths are open.
-_ROLE_OF = dict.fromkeys(("/v1/predictions", "/predict", "/v1/model", "/v1/models"), PREDICT)
+
+class Admitted(NamedTuple):
+    """Somebody who came in: as whom, until when (seconds since 1970), and where their requests are counted."""
+
+    principal: Principal
+    until: float = inf
+    rate: int = -1
 
 
-def role_of(path: str) -> str | None:
-    """Return the role that *path* needs, or None for an open one."""
-    role = _ROLE_OF.get(path)
-    if role is None and path.startswith("/v2/models/") and path.endswith("/infer"):
-        return PREDICT
-    return role
+class Refused(NamedTuple):
+    """Why nobody came in: for the audit log, not for the client. *who* is a name that was claimed."""
+
+    why: str
+    who: str | None = None
+
+
+BEARER = 'Bearer realm="atraso"'
+NO_CREDENTIALS = Refused("no credentials")
+NOTHING = "this route asks who you are: send a key or a token as Authorization: Bearer KEY"
+
+
+class Ways(Protocol):
+    """The ways in that are on."""
+
+    challenge: str
+
+    def look(self) -> bool:
+        """Read again what has changed of keys and revocations; True where something has. Cheap where nothing has."""
+
+    def bearer(self, token: str) -> Admitted | Refused:
+        """Return whose *token* this is."""
+
+    def peer(self, scope: Scope) -> Admitted | Refused | None:
+        """Return whom a verified certificate names; None where none was shown."""
+
+    async def basic(self, credentials: bytes, address: str) -> Admitted | Refused:
+        """Return who logs in with the *credentials* of a Basic header; raises LaterError."""
+
+    def wait_s(self, rate: int) -> float:
+        """Return 0 where another request is allowed now, or the seconds to wait."""
+
+    def count(self, rate: int) -> None:
+        """Count a request."""
 
 
 class Guard:
-    """Tells whose request it is. Without *keys* nobody is asked.
+    """Tells whose request it is. Without *ways* nobody is asked; *now* tells the time in seconds since 1970.
 
-    Make it before the workers are forked and `look` there now and then, so that a new worker begins with the keys that
-    were read last, whatever has become of their file.
+    Make it before the workers are forked and `look` there now and then, so that a new worker begins with what was read
+    last, whatever has become of it.
     """
 
-    def __init__(self, keys: KeyFile | None, now: Callable[[], float] = time.monotonic) -> None:
-        self._file = keys
+    def __init__(
+        self,
+        ways: Ways | None = None,
+        audit: Audit = no_audit,
+        *,
+        metrics_open: bool = False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._ways = ways
+        self._audit = audit
+        self._metrics_open = metrics_open or ways is None
         self._now = now
-        self._look_at = 0.0
-        self._stamp: object = ()
-        self._told: object = ()
-        self._keys = Keys(())
-        self._remembered: dict[bytes, Principal] = {}
-
-    def known(self, authorization: bytes | None) -> Principal | None:
-        """Return the principal of a header that was understood before and still counts, or None."""
-        if self._file is None:
-            return ANYBODY
-        if self._now() >= self._look_at:
-            self.look()
-        return self._remembered.get(authorization) if authorization is not None else None
-
-    def admit(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
-        """Return who asks for *path*; raises NotAuthenticatedError and NotAllowedError."""
-        role = role_of(path)
-        if role is None or self._file is None:
-            return ANYBODY
-        authorization = authorization_of(headers)
-        if authorization is None:
-            raise NotAuthenticatedError("this route needs a key: send it as Authorization: Bearer KEY")
-        principal = self.known(authorization) or self._understand(authorization)
-        if principal is None:
-            raise NotAuthenticatedError("this key is not known here")
-        if role not in principal.roles:
-            raise NotAllowedError(f"this needs the role {role}, which this key does not have")
-        return principal
-
-    def _understand(self, authorization: bytes) -> Principal | None:
-        scheme, _, token = authorization.partition(b" ")
-        if scheme.lower() != b"bearer" or len(token) > MAX_TOKEN_BYTES:
-            return None
-        principal = self._keys.principal_of(token.strip().decode("latin-1"))
-        if principal is not None:
-            if len(self._remembered) >= MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[authorization] = principal
-        return principal
+        self._look_at = self._forget_at = 0.0
+        self._remembered: dict[bytes, Admitted] = {}
 
     def look(self) -> None:
-        """Read the keys again where their file has changed; a damaged file leaves those that were read before."""
-        if self._file is None:
-            return
-        self._look_at = self._now() + LOOK_EVERY_S
-        stamp = self._file.stamp()
-        if stamp == self._stamp:
-            return
+        """Read keys and revocations again where they have changed."""
+        if self._ways is not None:
+            self._look_at = self._now() + LOOK_EVERY_S
+            if self._ways.look() or self._look_at >= self._forget_at:
+                self._forget_at = self._look_at + FORGET_EVERY_S
+                self._remembered.clear()
+
+    def known(self, authorization: bytes | None) -> Principal | None:
+        """Return whose header was understood before, if it still counts and they may ask once more now; or None."""
+        if self._ways is None:
+            return ANYBODY
+        found = self._recalled(authorization) if authorization is not None else None
+        if found is None or (found.rate >= 0 and self._ways.wait_s(found.rate)):
+            return None
+        return found.principal
+
+    def count(self, authorization: bytes | None) -> None:
+        """Count a request of somebody `known` that is answered."""
+        if self._ways is not None and authorization is not None:
+            found = self._remembered.get(authorization)
+            if found is not None and found.rate >= 0:
+                self._ways.count(found.rate)
+
+    async def admit(self, scope: Scope) -> Principal:
+        """Return who sends a request, and count it.
+
+        Raises NotAuthenticatedError, NotAllowedError, NoSuchRouteError and LaterError.
+        """
+        path = scope["path"]
+        role = role_of(path)
+        if role in NAMED_ONLY and is_of_another_site(scope):
+            raise NotAllowedError("this is not taken from pages of other sites")
+        if self._ways is None:
+            if role in NAMED_ONLY:
+                raise NotAllowedError("this takes somebody with a name, and nobody is asked here: set ATRASO_AUTH")
+            return ANYBODY
+        if role is None:
+            if path == METRICS and not self._metrics_open:
+                raise NoSuchRouteError(
+                    "the metrics are on the internal port (ATRASO_METRICS_PORT), or here with ATRASO_METRICS_OPEN=true"
+                )
+            return ANYBODY
+        facts = {"route": ROUTES[route_of(path)], "address": address_of(scope)}
         try:
-            self._keys = Keys(self._file.read())
-        except KeysError as error:
-            if stamp != self._told:
-                self._told = stamp
-                log.error("%s The %d keys read before still count.", error, len(self._keys))
-            return
-        self._stamp = stamp
-        self._remembered.clear()
+            found = await self._found(self._ways, scope)
+        except LaterError as error:
+            self._audit("refused", why=str(error), status=503, **facts)
+            raise
+        if isinstance(found, Refused):
+            self._audit("refused", who=found.who, why=found.why, status=401, **facts)
+            challenge = BEARER if is_of_a_script(scope) else self._ways.challenge
+            raise NotAuthenticatedError(NOTHING if found is NO_CREDENTIALS else UNKNOWN, challenge)
+        who = found.principal.name
+        if role not in found.principal.roles:
+            self._audit("refused", who=who, why=f"needs the role {role}", status=403, **facts)
+            raise NotAllowedError(f"this needs the role {role}, which {who!r} does not have")
+        wait_s = self._ways.wait_s(found.rate) if found.rate >= 0 else 0.0
+        if wait_s:
+            self._audit("refused", who=who, why="too many requests", status=429, **facts)
+            raise TooManyRequestsError("you have asked too often; Retry-After says when to come back", wait_s)
+        if found.rate >= 0:
+            self._ways.count(found.rate)
+        return found.principal
+
+    async def _found(self, ways: Ways, scope: Scope) -> Admitted | Refused:
+        authorization = authorization_of(scope["headers"])
+        if authorization is None:
+            return ways.peer(scope) or NO_CREDENTIALS
+        recalled = self._recalled(authorization)
+        if recalled is not None:
+            return recalled
+        scheme, _, credentials = authorization.partition(b" ")
+        if len(credentials) > MAX_CREDENTIALS_BYTES:
+            return Refused("credentials too long")
+        if scheme.lower() == b"basic":  # remembered by its way in, for a shorter time and not as it is
+            return await ways.basic(credentials.strip(), address_of(scope))
+        if scheme.lower() != b"bearer":
+            return Refused("another scheme")
+        found = ways.bearer(credentials.strip().decode("latin-1"))
+        if isinstance(found, Admitted):
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[authorization] = found
+        return found
+
+    def _recalled(self, authorization: bytes) -> Admitted | None:
+        now = self._now()
+        if now >= self._look_at:
+            self.look()
+        found = self._remembered.get(authorization)
+        if found is not None and now >= found.until:
+            del self._remembered[authorization]
+            return None
+        return found
 
 
 def authorization_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
@@ -105,3 +202,23 @@ def authorization_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
         if name == b"authorization":
             return value
     return None
+
+
+def is_of_a_script(scope: Scope) -> bool:
+    """Return whether a page's script asks: a browser would answer a challenge for Basic with a window of its own."""
+    return any(name == b"sec-fetch-mode" and value != b"navigate" for name, value in scope["headers"])
+
+
+def is_of_another_site(scope: Scope) -> bool:
+    """Return whether a page of another site sends a request: browsers add passwords and certificates by themselves."""
+    headers = dict(scope["headers"])
+    if headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
+        return True
+    origin = headers.get(b"origin")
+    return origin is not None and origin.partition(b"://")[2] != headers.get(b"host")
+
+
+def address_of(scope: Scope) -> str:
+    """Return the address that a request comes from: a gateway's, where there is one."""
+    client = scope.get("client")
+    return client[0] if client else ""

@@ -14,12 +14,14 @@ from atraso import __version__
 from atraso.artefact.manifest import GoldenFlight, Manifest
 from atraso.artefact.scorer import Scorer
 from atraso.serving import wire
+from atraso.serving.accounts import ActivationAnswer, RevocationAnswer, RevocationRequest, TokenAnswer
 from atraso.serving.front import FORM_TYPE
 from atraso.serving.inference import InferAnswer, InferRequest
 from atraso.serving.old_form import AIRLINES, NAMES
+from atraso.serving.openapi_accounts import account_paths
 from atraso.serving.openapi_inference import OPTIONAL_KEY, inference_paths
 from atraso.serving.predictions import Limits, Predictions
-from atraso.serving.problems import PROBLEM_JSON, STATUSES, problem_body
+from atraso.serving.problems import PROBLEM_JSON, STATUSES, problem_body, response_name
 from atraso.serving.wire import Place
 
 Json = dict[str, Any]
@@ -37,17 +39,23 @@ _SHAPES = (
     wire.ModelCard,
     wire.ModelList,
     wire.Problem,
+    TokenAnswer,
+    RevocationRequest,
+    RevocationAnswer,
+    ActivationAnswer,
 )
 KEY_SCHEME = {
     "type": "http",
     "scheme": "bearer",
-    "description": "An API key (`atraso keys create`), where the service asks who calls (`ATRASO_AUTH=keys`).",
+    "description": "An API key (`atraso keys create`) or a token (`POST /v1/token`), where the service asks who calls "
+    "(`ATRASO_AUTH`).",
 }
-_KEY_STATUSES = (401, 403)
+LOGIN_SCHEME = {"type": "http", "scheme": "basic", "description": "Name and password, as the directory knows them."}
+_KEY_STATUSES = (401, 403, 429, 503)
 _EXAMPLE_ID = "01KAQ5V8Z0M4T7C2P9R3X6W1JD"
 _NAUGHT_OR_ONE = {"type": "integer", "enum": [0, 1]}
-_BODY_STATUSES = (400, 401, 403, 408, 413, 415, 422, 431, 500, 503)
-_QUERY_STATUSES = (400, 401, 403, 408, 422, 431, 500, 503)
+_BODY_STATUSES = (400, 401, 403, 408, 413, 415, 422, 429, 431, 500, 503)
+_QUERY_STATUSES = (400, 401, 403, 408, 422, 429, 431, 500, 503)
 
 
 def openapi_document(scorer: Scorer, predictions: Predictions, limits: Limits) -> Json:
@@ -71,7 +79,11 @@ def openapi_document(scorer: Scorer, predictions: Predictions, limits: Limits) -
         },
         "servers": [{"url": "/"}],
         "paths": _paths(example_flight(scorer.manifest), scorer, query, predictions),
-        "components": {"schemas": schemas, "responses": _refusals(), "securitySchemes": {"key": KEY_SCHEME}},
+        "components": {
+            "schemas": schemas,
+            "responses": _refusals(),
+            "securitySchemes": {"key": KEY_SCHEME, "login": LOGIN_SCHEME},
+        },
     }
 
 
@@ -156,7 +168,8 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
         "/health/ready": _get("ready", "Does it answer predictions?", "ReadyAnswer"),
         "/v1/model": _get("model", "The card of the model in use", "ModelCard", guarded=True),
         "/v1/models": _get("models", "The models at hand", "ModelList", guarded=True),
-        "/metrics": {"get": _operation("metrics", "Counters for Prometheus", "", _plain(), ())},
+        **account_paths(scorer.manifest.version),
+        "/metrics": {"get": _operation("metrics", "Counters for Prometheus", "", _plain(), (404,))},
         "/openapi.json": {
             "get": _operation("openapi", "This document", "", {"application/json": {"schema": {"type": "object"}}}, ())
         },
@@ -194,7 +207,7 @@ def _operation(
     if 401 in refusals:
         operation["security"] = OPTIONAL_KEY
     for status in refusals:
-        responses[str(status)] = {"$ref": f"#/components/responses/{_response_name(status)}"}
+        responses[str(status)] = {"$ref": f"#/components/responses/{response_name(status)}"}
     return operation | {"responses": responses}
 
 
@@ -236,9 +249,5 @@ def _refusals() -> Json:
     for status, (title, when) in STATUSES.items():
         example = msgspec.json.decode(problem_body(status, when, places if status == 422 else ()))
         content: Json = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
-        out[_response_name(status)] = {"description": f"{title}: {when}.", "content": {PROBLEM_JSON: content}}
+        out[response_name(status)] = {"description": f"{title}: {when}.", "content": {PROBLEM_JSON: content}}
     return out
-
-
-def _response_name(status: int) -> str:
-    return STATUSES[status][0].replace(" ", "")

@@ -12,7 +12,7 @@ Json = dict[str, Any]
 _ERROR: Json = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 # Whether a key is asked for is a setting of the service.
 OPTIONAL_KEY: list[Json] = [{}, {"key": []}]
-_INFER_STATUSES = (400, 401, 403, 408, 413, 415, 431, 500, 503)
+_INFER_STATUSES = (400, 401, 403, 408, 413, 415, 429, 431, 500, 503)
 
 
 def inference_paths(version: str, flight: Mapping[str, str]) -> Json:

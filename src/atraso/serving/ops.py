@@ -13,18 +13,40 @@ from starlette.routing import Route
 from atraso.artefact.manifest import Manifest
 from atraso.artefact.store import Store
 from atraso.core.leads import SCHEDULE
+from atraso.ledger.status import Status
 from atraso.serving.bulletin import Bulletin
 from atraso.serving.wire import HealthAnswer, ModelCard, ModelList, ModelName, ReadyAnswer
 from atraso.telemetry.cells import Board
-from atraso.telemetry.names import MODEL_CREATED, MODEL_INFO, WORKERS, Metric
+from atraso.telemetry.names import (
+    LEDGER_ERRORS,
+    LEDGER_FAILING,
+    LEDGER_QUEUED,
+    LEDGER_SET_ASIDE,
+    LEDGER_SIZE,
+    LEDGER_STORED,
+    LEDGER_SUCCESS,
+    MODEL_CREATED,
+    MODEL_INFO,
+    WORKERS,
+    Metric,
+)
 
 Tell = Callable[[Request], Awaitable[Response]]
 
 
 def ops_routes(
-    manifest: Manifest, openapi: bytes, board: Board, models: Store | None, bulletin: Bulletin
+    manifest: Manifest,
+    openapi: bytes,
+    board: Board,
+    *,
+    models: Store | None,
+    bulletin: Bulletin,
+    ledger: Callable[[], Status] | None,
 ) -> list[Route]:
-    """Return the routes; most of their answers are made once, because they change with the model only."""
+    """Return the routes; most of their answers are made once, because they change with the model only.
+
+    *ledger* tells how its writer is doing, where there is one.
+    """
     card = model_card(manifest)
     name = ModelName(manifest.airport, manifest.version)
     return [
@@ -34,7 +56,7 @@ def ops_routes(
         _constant("/v1/model", card),
         Route("/v1/models", _models(card, models), methods=["GET"]),
         _constant("/openapi.json", msgspec.Raw(openapi)),
-        Route("/metrics", _metrics(manifest, board), methods=["GET"]),
+        Route("/metrics", _metrics(manifest, board, ledger), methods=["GET"]),
     ]
 
 
@@ -73,7 +95,7 @@ def _json(answer: msgspec.Struct) -> Response:
     return Response(content, media_type="application/json", headers={"cache-control": "no-cache"})
 
 
-def _metrics(manifest: Manifest, board: Board) -> Tell:
+def _metrics(manifest: Manifest, board: Board, ledger: Callable[[], Status] | None) -> Tell:
     created = datetime.fromisoformat(manifest.created_at).timestamp()
 
     async def tell(request: Request) -> Response:
@@ -84,7 +106,26 @@ def _metrics(manifest: Manifest, board: Board) -> Tell:
             MODEL_INFO: [((manifest.version, SCHEDULE.name), 1.0)],
             MODEL_CREATED: [((), created)],
         }
+        if ledger is not None:
+            gauges |= ledger_gauges(ledger())
         text = exposition(board.totals(), gauges)
         return Response(text, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 
     return tell
+
+
+def ledger_gauges(status: Status) -> dict[Metric, list[tuple[tuple[str, ...], float]]]:
+    """Return what the ledger's writer says of itself as metrics."""
+    return {
+        LEDGER_STORED: [((), status.rows_stored)],
+        LEDGER_SET_ASIDE: [
+            (("refused",), status.refused),
+            (("torn",), status.torn),
+            (("damaged",), status.damaged),
+        ],
+        LEDGER_ERRORS: [((), status.errors)],
+        LEDGER_FAILING: [((), status.failing)],
+        LEDGER_QUEUED: [((), status.queued_bytes)],
+        LEDGER_SIZE: [((), status.database_bytes)],
+        LEDGER_SUCCESS: [((), status.last_success_ms / 1000)],
+    }

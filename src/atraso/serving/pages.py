@@ -57,9 +57,14 @@ def page_routes(
     predictions: Predictions,
     document: Mapping[str, Any],
     now: Callable[[], float] = time.time,
+    *,
+    asks: str = "",
 ) -> list[BaseRoute]:
-    """Return the routes of the page, the reference and what they load; *now* is the time for the date proposed."""
-    pages = _Pages(templates, manifest, predictions, document, now)
+    """Return the routes of the page, the reference and what they load; *now* is the time for the date proposed.
+
+    *asks* is what people have to show before they are answered: `login`, `key` or nothing.
+    """
+    pages = _Pages(templates, manifest, predictions, document, now, asks=asks)
     return [
         Route("/", pages.page, methods=["GET"]),
         Route("/docs", pages.docs, methods=["GET"]),
@@ -77,7 +82,10 @@ class _Pages:
         predictions: Predictions,
         document: Mapping[str, Any],
         now: Callable[[], float],
+        *,
+        asks: str,
     ) -> None:
+        self._asks = asks
         self._page = templates.get_template("page.html")
         self._docs = templates.get_template("docs.html")
         self._manifest = manifest
@@ -87,22 +95,26 @@ class _Pages:
         self._place_codes = {folded(place.name): place.icao for place in manifest.destinations}
 
     async def page(self, request: Request) -> Response:
-        """Show the form, and below it the answer where the query holds a flight: the page works without script."""
+        """Show the form, and below it the answer where the query holds a flight: the page works without script.
+
+        Where people have to log in the script does that, and asks for the flight in their name.
+        """
         asked = any(name in request.query_params for name in FORM_FIELDS)
         fields = {name: request.query_params.get(name, "").strip() for name in FORM_FIELDS}
         answer, errors = None, {}
-        if asked:
+        if asked and not self._asks:
             try:
                 answer = told(self._predictions.ask(self._question(fields)), fields)
             except WrongPlacesError as error:
                 errors = _by_field(error, fields)
-        else:
+        elif not asked:
             fields["date"] = self._today()
         content = self._page.render(
             fields=fields,
             answer=answer,
             errors=errors,
             example=self._example(),
+            asks=self._asks,
             band_words=BANDS,
             quantile_words=QUANTILE_WORDS,
         )

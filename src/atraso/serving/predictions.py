@@ -171,7 +171,7 @@ class Predictions:
     def _moment_for(self, principal: Principal, text: str | None) -> tuple[str, tuple[str, ...]]:
         """Return `_as_of` for who may choose the moment; raises NotAllowedError for others."""
         if text is not None and REPORT not in principal.roles:
-            raise NotAllowedError(f"as_of needs the role {REPORT}, which this key does not have: leave it out")
+            raise NotAllowedError(f"as_of needs the role {REPORT}, which you do not have: leave it out")
         return self._as_of(text)
 
     def _as_of(self, text: str | None) -> tuple[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ import logging
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import PurePath
 
 import msgspec
@@ -59,11 +60,31 @@ class BodyTooLargeError(WholeRequestError):
 
 
 class NotAuthenticatedError(AtrasoError):
-    """Nobody the service knows asks."""
+    """Nobody the service knows asks; `challenge` is how to show who one is."""
+
+    def __init__(self, detail: str, challenge: str = 'Bearer realm="atraso"') -> None:
+        super().__init__(detail)
+        self.challenge = challenge
 
 
 class NotAllowedError(AtrasoError):
     """Who asks may not do this."""
+
+
+class LaterError(AtrasoError):
+    """Not now: the same may be asked again after `retry_after_s` seconds."""
+
+    def __init__(self, detail: str, retry_after_s: float) -> None:
+        super().__init__(detail)
+        self.retry_after_s = max(1, ceil(retry_after_s))
+
+
+class TooManyRequestsError(LaterError):
+    """Who asks has asked too often."""
+
+
+class UnavailableError(LaterError):
+    """A part that is needed for this is down or busy."""
 
 
 class NoSuchRouteError(AtrasoError):
@@ -90,6 +111,8 @@ STATUS_OF: dict[type[BaseException], int] = {
     BodyTooLargeError: 413,
     UnsupportedMediaTypeError: 415,
     WrongPlacesError: 422,
+    TooManyRequestsError: 429,
+    UnavailableError: 503,
     FieldError: 422,
     Exception: 500,
 }
@@ -102,15 +125,16 @@ STATUSES: dict[int, tuple[str, str]] = {
     ),
     401: (
         "Unauthorized",
-        "the request has no key, or an unknown one; `WWW-Authenticate` says what to send",
+        "the request has no key or token, or one that does not count; `WWW-Authenticate` says what to send",
     ),
-    403: ("Forbidden", "the key does not have the role that the route needs"),
+    403: ("Forbidden", "who asks does not have the role that the route needs"),
     404: ("Not Found", "there is no such route"),
     405: ("Method Not Allowed", "the route does not take this method; `Allow` lists those it takes"),
     408: ("Request Timeout", "the head or the body of the request comes too slowly"),
     413: ("Content Too Large", "the body is larger than the service takes"),
     415: ("Unsupported Media Type", "the content type is not application/json in UTF-8"),
     422: ("Unprocessable Content", "a field is missing, unknown, of the wrong kind or value; each place is named"),
+    429: ("Too Many Requests", "who asks has asked too often; `Retry-After` says when to come back"),
     431: ("Request Header Fields Too Large", "the head of the request is larger than the service takes"),
     500: ("Internal Server Error", "a fault of the service; it is in its log"),
     503: ("Service Unavailable", "the service is overloaded or a needed part is down; `Retry-After` says when"),
@@ -153,7 +177,9 @@ def refusal_of(error: Exception, path: str) -> Refusal:
     headers = [("content-type", PROBLEM_JSON), ("x-content-type-options", "nosniff"), ("cache-control", "no-store")]
     places: Sequence[Place] = ()
     detail = str(error)
-    if status >= 500:
+    if isinstance(error, LaterError):
+        headers.append(("retry-after", str(error.retry_after_s)))
+    elif status >= 500:
         log.error("%s failed: %s", ascii(path[:200]), one_line(error))
         detail = HIDDEN
     if isinstance(error, WrongPlacesError):
@@ -165,7 +191,7 @@ def refusal_of(error: Exception, path: str) -> Refusal:
     elif isinstance(error, WholeRequestError):
         places = (Place("", detail),)
     elif isinstance(error, NotAuthenticatedError):
-        headers.append(("www-authenticate", 'Bearer realm="atraso"'))
+        headers.append(("www-authenticate", error.challenge))
     if isinstance(error, BodyTooLargeError):
         headers.append(("connection", "close"))  # the rest of the body will not be read
     if of_inference(path):
@@ -181,3 +207,8 @@ def one_line(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_TOLD:]
     trail = " < ".join(f"{PurePath(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
     return f"{type(error).__name__}({str(error)!r}) at {trail}"
+
+
+def response_name(status: int) -> str:
+    """Return the name of a refusal among the OpenAPI document's responses."""
+    return STATUSES[status][0].replace(" ", "")

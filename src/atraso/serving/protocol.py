@@ -207,7 +207,12 @@ class LimitedProtocol(Connection):
         path = raw_path.decode("ascii")
         scope["raw_path"] = raw_path
         scope["path"] = urllib.parse.unquote(path) if "%" in path else path
+        if not scope["path"].isprintable():
+            # Two matchers may differ in what they make of a line break at the end.
+            self._refuse_and_leave(400, "The request target has control characters in its path.")
         scope["query_string"] = url.query or b""
+        if self._certificate is not None:
+            scope["extensions"] = {"tls": {"peer_certificate": self._certificate}}
         self._keep_alive = version != "1.0" and parser.should_keep_alive()
         self._phase = BODY
         self._since = 0.0

@@ -12,9 +12,11 @@ import logging
 import resource
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from uvicorn.config import Config
@@ -39,11 +41,35 @@ USER_ERROR = 2
 GARBAGE_AFTER = 20_000  # objects; Python's own is 700, which a batch of flights reaches a hundred times
 
 
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Where the service is reached: the main one, and where there is one, another for metrics and health alone."""
+
+    main: socket.socket
+    internal: socket.socket | None = None
+    tls: ssl.SSLContext | None = None  # of the main one
+
+    def listen(self) -> None:
+        """Let clients queue."""
+        self.main.listen(BACKLOG)
+        if self.internal is not None:
+            self.internal.listen(BACKLOG)
+
+    def close(self) -> None:
+        """Let no further clients queue."""
+        self.main.close()
+        if self.internal is not None:
+            self.internal.close()
+
+
 class Served(Protocol):
     """What is served: made before the workers are forked."""
 
-    def in_worker(self, slot: int) -> tuple[Application, Recorder, Callable[[], None]]:
-        """Return a worker's application, where it counts, and what it is to do at each beat; called in its process."""
+    def in_worker(self, slot: int) -> tuple[Application, Application, Recorder, Callable[[], None]]:
+        """Return a worker's application, the one for its internal port, where it counts, and what to do at each beat.
+
+        Called in the worker's process.
+        """
 
     def tell_workers(self, count: int) -> None:
         """Take note of how many workers are ready."""
@@ -54,7 +80,7 @@ class Served(Protocol):
 
 def run(
     served: Served,
-    listener: socket.socket,
+    listeners: Listeners,
     *,
     workers: int,
     limits: ServerLimits,
@@ -65,22 +91,29 @@ def run(
     *on_ready* is called here once all workers accept.
     """
     limits = _within_file_limit(limits)
-    listener.listen(BACKLOG)
+    listeners.listen()
     shares = Shares(slots_for(workers))
 
     def work(beat: Beat, slot: int) -> None:
         try:
-            app, recorder, at_beat = served.in_worker(slot)
+            app, internal, recorder, at_beat = served.in_worker(slot)
         except AtrasoError as error:
             sys.stderr.write(f"atraso: {error}\n")
             sys.exit(USER_ERROR)
         server = LimitedServer(
-            app, Gate(limits, recorder, getattr(app, "settle", None)), beat, at_beat, shares=shares, slot=slot
+            app,
+            Gate(limits, recorder, getattr(app, "settle", None)),
+            beat,
+            at_beat,
+            shares=shares,
+            slot=slot,
+            tls=listeners.tls,
+            internal=(listeners.internal, internal) if listeners.internal else None,
         )
         signal.signal(signal.SIGTERM, server.handle_exit)
         # What the parent had is frozen; of what is new hardly anything is a cycle.
         gc.set_threshold(GARBAGE_AFTER)
-        server.run(sockets=[listener])
+        server.run(sockets=[listeners.main])
 
     # A worker needs a moment besides the time it gives its clients: to notice, and to end its process.
     supervisor = Supervisor(
@@ -92,7 +125,7 @@ def run(
         on_gone=shares.forget,
         stop_within_s=limits.shutdown_timeout_s + 0.2,
     )
-    return supervisor.run(before_stop=listener.close)
+    return supervisor.run(before_stop=listeners.close)
 
 
 def bind(host: str, port: int, *, guarded: bool = False, insecure: bool = False) -> socket.socket:
@@ -127,10 +160,31 @@ def bind(host: str, port: int, *, guarded: bool = False, insecure: bool = False)
     return listener
 
 
-def url(listener: socket.socket) -> str:
+def url(listener: socket.socket, *, tls: bool = False) -> str:
     """Return the address of *listener* as a client would write it."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def tls_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
+    """Return how to serve HTTPS; with *client_ca* clients may show a certificate, which then has to be a good one.
+
+    Raises SettingsError for files that cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"The certificate {certificate} with the key {key} cannot be used: {error}.") from None
+    if client_ca is not None:
+        try:
+            context.load_verify_locations(client_ca)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(f"The authorities in {client_ca} cannot be used: {error}.") from None
+        context.verify_mode = ssl.CERT_OPTIONAL  # who shows none may still have a token
+    return context
 
 
 class LimitedServer(Server):
@@ -145,8 +199,12 @@ class LimitedServer(Server):
         *,
         shares: Shares | None = None,
         slot: int = 0,
+        tls: ssl.SSLContext | None = None,
+        internal: tuple[socket.socket, Application] | None = None,
     ) -> None:
         self.gate = gate
+        self._tls = tls
+        self._internal = internal
         self._shares, self._slot = shares or Shares(1), slot
         self._acceptors: list[Acceptor] = []
         self._beat, self._at_beat = beat, at_beat
@@ -159,7 +217,15 @@ class LimitedServer(Server):
         await super().startup([])
         connections = self.server_state.connections
         for listener in sockets or ():
-            self._acceptors.append(Acceptor(listener, connections, self._protocol, self._shares, self._slot))
+            self._acceptors.append(
+                Acceptor(listener, connections, self._protocol, self._shares, self._slot, tls=self._tls)
+            )
+        if self._internal is not None:
+            listener, app = self._internal
+            config = _config(app, Gate(self.gate.limits, self.gate.recorder))
+            config.load()
+            make = functools.partial(self._protocol, config)
+            self._acceptors.append(Acceptor(listener, (), make, Shares(1), 0))  # few come here: whoever is first
         self._keep_beating(asyncio.get_running_loop())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -176,9 +242,10 @@ class LimitedServer(Server):
         """Leave the signals alone: they are the worker's, and the supervisor's."""
         yield
 
-    def _protocol(self) -> asyncio.Protocol:
-        return self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+    def _protocol(self, config: Config | None = None) -> asyncio.Protocol:
+        config = config or self.config
+        return config.http_protocol_class(  # type: ignore[call-arg]
+            config=config, server_state=self.server_state, app_state=self.lifespan.state
         )
 
     def _keep_beating(self, loop: asyncio.AbstractEventLoop) -> None:

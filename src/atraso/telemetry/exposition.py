@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from atraso.telemetry.cells import BILLION, START_OF
-from atraso.telemetry.names import COUNTED, HISTOGRAM, TOLD, Metric
+from atraso.telemetry.names import COUNTED, COUNTER, HISTOGRAM, TOLD, Metric
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -35,10 +35,11 @@ class _Collector(Collector):
         for metric in COUNTED:
             yield self._counted(metric)
         for metric in TOLD:
-            gauge = GaugeMetricFamily(metric.name, metric.tells, labels=[name for name, _ in metric.labels])
+            family = CounterMetricFamily if metric.kind == COUNTER else GaugeMetricFamily
+            told = family(metric.name, metric.tells, labels=[name for name, _ in metric.labels])
             for values, value in self._gauges.get(metric, ()):
-                gauge.add_metric(values, value)
-            yield gauge
+                told.add_metric(values, value)
+            yield told
 
     def _counted(self, metric: Metric) -> Family:
         labels = [name for name, _ in metric.labels]

@@ -90,7 +90,26 @@ MODEL_INFO = Metric(
 MODEL_CREATED = Metric(
     "atraso_model_created_timestamp_seconds", GAUGE, "When the model in use was made, in seconds since 1970."
 )
-# Told by the worker that is asked.
-TOLD = (WORKERS, MODEL_INFO, MODEL_CREATED)
+LEDGER_STORED = Metric(
+    "atraso_ledger_stored_total", COUNTER, "Answers that the writer moved into the ledger's database."
+)
+LEDGER_SET_ASIDE = Metric(
+    "atraso_ledger_set_aside_total",
+    COUNTER,
+    "Records that cannot be stored and are kept beside, and files that end in something unreadable.",
+    (("why", ("refused", "torn", "damaged")),),
+)
+LEDGER_ERRORS = Metric("atraso_ledger_errors_total", COUNTER, "Attempts of the writer that failed.")
+LEDGER_FAILING = Metric("atraso_ledger_failing", GAUGE, "1 while database or folder of the ledger cannot be used.")
+LEDGER_QUEUED = Metric("atraso_ledger_queued_bytes", GAUGE, "What waits in the spools to be stored.")
+LEDGER_SIZE = Metric("atraso_ledger_database_bytes", GAUGE, "Size of the ledger's database.")
+LEDGER_SUCCESS = Metric(
+    "atraso_ledger_last_success_timestamp_seconds", GAUGE, "When the writer last had nothing wrong, since 1970."
+)
+# Told by the worker that is asked; those of the ledger only where it has a writer.
+LEDGER = (
+    LEDGER_STORED, LEDGER_SET_ASIDE, LEDGER_ERRORS, LEDGER_FAILING, LEDGER_QUEUED, LEDGER_SIZE, LEDGER_SUCCESS,
+)  # fmt: skip
+TOLD = (WORKERS, MODEL_INFO, MODEL_CREATED, *LEDGER)
 
 METRICS = (*COUNTED, *TOLD)

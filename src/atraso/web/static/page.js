@@ -135,6 +135,81 @@
     return place ? place.value : text;
   }
 
+  // Where the service asks who one is: what was shown lives in this variable and nowhere else.
+  const login = document.getElementById("login");
+  const loginForm = document.getElementById("login-form");
+  let authorization = "";
+  let afterLogin = null;
+
+  function askWho(detail) {
+    const place = document.getElementById("login-error");
+    place.textContent = detail;
+    place.hidden = !detail;
+    if (!login.open) login.showModal();
+    return new Promise((resolve) => { afterLogin = resolve; });
+  }
+
+  function basic(name, secret) {
+    const bytes = new TextEncoder().encode(`${name}:${secret}`);
+    return btoa(String.fromCharCode(...bytes));
+  }
+
+  async function enter(name, secret) {
+    if (name === null) return { authorization: `Bearer ${secret}` };
+    if (loginForm.dataset.asks === "password") return { authorization: `Basic ${basic(name, secret)}` };
+    const response = await fetch("/v1/token", {
+      method: "POST",
+      headers: { authorization: `Basic ${basic(name, secret)}` },
+    });
+    const content = await response.json();
+    return response.ok ? { authorization: `Bearer ${content.access_token}` } : { trouble: content.detail };
+  }
+
+  if (login) {
+    loginForm.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const given = new FormData(loginForm);
+      const submit = loginForm.querySelector("button");
+      submit.disabled = true;
+      let found;
+      try {
+        found = await enter(given.get("name"), given.get("secret").trim());
+      } catch {
+        found = { trouble: "The service did not answer. Try again in a moment." };
+      }
+      submit.disabled = false;
+      if (found.trouble) {
+        const place = document.getElementById("login-error");
+        place.textContent = found.trouble;
+        place.hidden = false;
+        return;
+      }
+      authorization = found.authorization;
+      loginForm.reset();
+      login.close("entered");
+    });
+    login.addEventListener("close", () => {
+      const entered = login.returnValue === "entered";
+      login.returnValue = "";
+      if (afterLogin) afterLogin(entered);
+      afterLogin = null;
+    });
+  }
+
+  // Asks with the token that there is; one that does not count (any more) is asked for anew.
+  async function send(body) {
+    let detail = "";
+    for (;;) {
+      if (login && !authorization && !(await askWho(detail))) return null;
+      const headers = { "content-type": "application/json" };
+      if (authorization) headers.authorization = authorization;
+      const response = await fetch("/v1/predictions", { method: "POST", headers, body });
+      if (response.status !== 401 || !login) return response;
+      authorization = "";
+      detail = (await response.json()).detail;
+    }
+  }
+
   async function ask(fields) {
     const mine = ++latest;
     const flight = { scheduled_departure: `${fields.date}T${fields.time}` };
@@ -142,11 +217,8 @@
     if (flight.destination) flight.destination = placeCode(flight.destination);
     button.disabled = true;
     try {
-      const response = await fetch("/v1/predictions", {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ flights: [flight], explain: true }),
-      });
+      const response = await send(JSON.stringify({ flights: [flight], explain: true }));
+      if (response === null) return;
       const content = await response.json();
       if (mine !== latest) return;
       clearErrors();
@@ -164,10 +236,16 @@
     }
   }
 
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  function fieldsNow() {
     const fields = {};
     for (const [name, value] of new FormData(form)) fields[name] = value.trim();
-    ask(fields);
+    return fields;
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    ask(fieldsNow());
   });
+  // The address holds a flight, but the service says nothing to nobody.
+  if (login && location.search && form.checkValidity()) ask(fieldsNow());
 })();

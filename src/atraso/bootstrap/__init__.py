@@ -1,0 +1,298 @@
+"""The only place where the parts of the service are joined."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from atraso.artefact.scorer import Scorer, load_scorer
+from atraso.artefact.store import Store, artefact_stamp
+from atraso.bootstrap.access import Access, Entrance
+from atraso.bootstrap.writer_process import WriterProcess
+from atraso.core.errors import SettingsError
+from atraso.ledger.accounts import AccountsFile
+from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
+from atraso.ledger.spool import Spool
+from atraso.ledger.status import Status, StatusBoard
+from atraso.serving import server
+from atraso.serving.accounts import Accounts, RevocableKind
+from atraso.serving.app import Worker, create_app, create_routes
+from atraso.serving.books import Books
+from atraso.serving.bulletin import Bulletin
+from atraso.serving.front import Front
+from atraso.serving.gate import ServerLimits
+from atraso.serving.guard import Guard
+from atraso.serving.internal import Internal
+from atraso.serving.key_usage import KeyUsage
+from atraso.serving.predictions import Limits
+from atraso.serving.swap import ModelFollower, ModelWatch
+from atraso.serving.workers import slots_for
+from atraso.settings import Settings
+from atraso.telemetry.audit import Audit, audit_to, no_audit
+from atraso.telemetry.cells import Board, Recorder
+
+log = logging.getLogger("atraso")
+
+
+def load_model(settings: Settings) -> Scorer:
+    """Return the scorer of the model that *settings* name; raise ArtefactError where it is refused."""
+    return load_scorer(model_folder(settings), verify_key=settings.model_verify_key)
+
+
+def model_store(settings: Settings) -> Store:
+    """Return the models at hand in the data folder."""
+    return Store(settings.data / "models")
+
+
+def model_folder(settings: Settings) -> Path:
+    """Return where the model to use lies now: the one that is named, or else the active one of the data folder."""
+    return settings.model or model_store(settings).in_use()
+
+
+def create_worker(
+    settings: Settings,
+    access: Access | None,
+    *,
+    audit: Audit,
+    board: Board,
+    recorder: Recorder,
+    bulletin: Bulletin,
+    ledger: Callable[[], Status] | None = None,
+) -> Worker:
+    """Return what one process serves with, besides the model."""
+    spool = Spool(settings.data / SPOOL_FOLDER) if settings.ledger == "spool" else None
+    return Worker(
+        limits=Limits(max_body_bytes=settings.max_body_bytes),
+        guard=_guard(settings, access, audit),
+        accounts=_accounts(settings, access, audit),
+        board=board,
+        books=Books(recorder, spool),
+        models=model_store(settings),
+        bulletin=bulletin,
+        ledger=ledger,
+    )
+
+
+def create_service(settings: Settings, scorer: Scorer) -> Front:
+    """Return the application of a process that stands alone."""
+    audit = audit_to()
+    access = Entrance(settings, audit).open() if settings.ways else None
+    return create_app(
+        scorer, create_worker(settings, access, audit=audit, board=Board(), recorder=Recorder(), bulletin=Bulletin())
+    )
+
+
+def _guard(settings: Settings, access: Access | None, audit: Audit) -> Guard:
+    return Guard(access.ways if access else None, audit, metrics_open=settings.metrics_open)
+
+
+def _accounts(settings: Settings, access: Access | None, audit: Audit) -> Accounts:
+    if access is None:
+        return Accounts()
+
+    def revoke(kind: RevocableKind, value: str, by: str) -> None:
+        from atraso.ledger.desk import Desk  # noqa: PLC0415 - the database's library is not needed to be ready
+
+        desk = Desk(settings.data, settings.ledger_url.reveal() if settings.ledger_url else None)
+        if kind == "key":
+            desk.revoke_key(value)
+        else:
+            desk.revoke(kind, value, by)
+
+    def activate(version: str) -> tuple[str, str]:
+        manifest = model_store(settings).activate(version, verify_key=settings.model_verify_key)
+        return manifest.airport, manifest.version
+
+    return Accounts(
+        log_in=access.log_in,
+        jwks=access.tokens.jwks if access.tokens else None,
+        revoke=revoke,
+        passwords="basic" in settings.ways,
+        activate=None if settings.model else activate,
+        audit=audit,
+    )
+
+
+class Service:
+    """What the processes of a running service share; made before the workers are forked."""
+
+    def __init__(self, settings: Settings, listeners: server.Listeners) -> None:
+        self._settings = settings
+        self._board = Board(slots_for(settings.workers))
+        self._bulletin = Bulletin()
+        self._audit: Audit = audit_to() if settings.ways else no_audit
+        self._entrance = Entrance(settings, self._audit) if settings.ways else None
+        self._ledger = StatusBoard()
+        self._writer = self._new_writer(listeners) if settings.ways or settings.ledger != "off" else None
+        self.watch = ModelWatch(
+            load_model(settings),
+            where=functools.partial(model_folder, settings),
+            stamp=functools.partial(_model_stamp, settings),
+            load=functools.partial(_load_tried, verify_key=settings.model_verify_key),
+            bulletin=self._bulletin,
+            recorder=self._board.supervisor,
+        )
+
+    def in_worker(self, slot: int) -> tuple[Front, Internal, Recorder, Callable[[], None]]:
+        """Return a worker's application, that of its internal port, where it counts, and what to do at each beat."""
+        recorder = self._board.slot(slot)
+        usage = KeyUsage(Spool(self._settings.data / SPOOL_FOLDER))
+        access = self._entrance.open(usage) if self._entrance else None
+        worker = create_worker(
+            self._settings,
+            access,
+            audit=self._audit,
+            board=self._board,
+            recorder=recorder,
+            bulletin=self._bulletin,
+            ledger=self._ledger.read if self._writer else None,
+        )
+        scorer = self.watch.scorer
+        front = create_app(scorer, worker)
+        follower = ModelFollower(
+            front,
+            scorer.manifest.checksum,
+            functools.partial(load_model, self._settings),
+            functools.partial(create_routes, worker=worker),
+            self._bulletin,
+        )
+
+        def at_beat() -> None:
+            follower.look()
+            usage.look()
+            if access is not None:
+                access.look()
+
+        return front, Internal(front), recorder, at_beat
+
+    def start(self) -> None:
+        """Start what stands beside the workers."""
+        if self._writer is not None:
+            self._writer.look()
+
+    def stop(self) -> None:
+        """Stop what stands beside the workers, which have ended."""
+        if self._writer is not None:
+            self._writer.stop()
+
+    def _new_writer(self, listeners: server.Listeners) -> WriterProcess:
+        url = self._settings.ledger_url
+        return WriterProcess(
+            self._settings.data,
+            url.reveal() if url else None,
+            self._settings.ledger_keep_days,
+            board=self._ledger,
+            in_child=listeners.close,
+        )
+
+    def tell_workers(self, count: int) -> None:
+        """Take note of how many workers are ready."""
+        self._board.tell_workers(count)
+
+    def look(self, asked: bool) -> None:
+        """Take another model where there is one, read keys again that have changed, and see to the ledger's writer."""
+        self.start()
+        if self._entrance is not None:
+            self._entrance.look()
+        self.watch.look(asked=asked)
+
+
+def _model_stamp(settings: Settings) -> object:
+    """Return what changes when another model is to be used, or the same one again, or when its files are others."""
+    chosen = None if settings.model else model_store(settings).stamp()
+    return chosen, artefact_stamp(model_folder(settings))
+
+
+def _load_tried(folder: Path, verify_key: Path | None) -> Scorer:
+    """Return the model in *folder*, after making with it all that a worker makes."""
+    scorer = load_scorer(folder, verify_key=verify_key)
+    create_routes(scorer, Worker())
+    return scorer
+
+
+def server_limits(settings: Settings) -> ServerLimits:
+    """Return what *settings* say of the limits of a worker."""
+    return ServerLimits(
+        head_timeout_s=settings.head_timeout_s,
+        body_timeout_s=settings.body_timeout_s,
+        keep_alive_timeout_s=settings.keep_alive_timeout_s,
+        write_timeout_s=settings.write_timeout_s,
+        shutdown_timeout_s=settings.shutdown_timeout_s,
+        max_head_bytes=settings.max_head_bytes,
+        max_body_bytes=settings.max_body_bytes,
+        max_buffered_bytes=settings.max_buffered_bytes,
+        max_connections=settings.max_connections,
+        max_concurrency=settings.max_concurrency,
+    )
+
+
+def run_service(settings: Settings, announce: Callable[[str], None]) -> int:
+    """Serve until told to stop and return the exit code; *announce* gets one line when the service is ready.
+
+    The port is taken and the model is read here, once, before there are workers: what is wrong with either is
+    raised once, and all workers, also later replacements, answer from the same model.
+    """
+    _check(settings)
+    tls = _tls(settings)
+    guarded = bool(settings.ways)
+    if settings.ways and not settings.ways & {"ldap", "basic", "oidc", "mtls"}:
+        _say_if_nobody_has_a_key(settings)
+    with contextlib.ExitStack() as opened:
+        main = opened.enter_context(
+            server.bind(settings.host, settings.port, guarded=guarded, insecure=settings.insecure)
+        )
+        internal = None
+        if settings.metrics_port is not None:
+            internal = opened.enter_context(server.bind(settings.host, settings.metrics_port, guarded=True))
+        listeners = server.Listeners(main, internal, tls)
+        url = server.url(main, tls=tls is not None)
+        service = Service(settings, listeners)
+        service.start()
+        opened.callback(service.stop)
+        manifest = service.watch.scorer.manifest
+        card = f"model {manifest.airport} {manifest.version}"
+        count = f"{settings.workers} worker{'s' if settings.workers > 1 else ''}"
+        if internal is not None:
+            card = f"{card}, metrics {server.url(internal)}/metrics"
+        return server.run(
+            service,
+            listeners,
+            workers=settings.workers,
+            limits=server_limits(settings),
+            on_ready=lambda: announce(f"Atraso is ready: {url}  ({card}, {count}; stop with Ctrl-C)"),
+        )
+
+
+def _check(settings: Settings) -> None:
+    """Raise SettingsError for what would only fail later, in a process beside."""
+    if settings.metrics_port and settings.metrics_port == settings.port:
+        raise SettingsError(
+            f"metrics_port is {settings.port}, which is the main port: choose another, or 0 for a free one."
+        )
+    if settings.ledger_url is not None:
+        from atraso.ledger.database import ledger_url, open_engine  # noqa: PLC0415 - seldom needed here
+
+        open_engine(ledger_url(settings.data, settings.ledger_url.reveal())).dispose()
+    if settings.ways or settings.ledger != "off":
+        try:
+            settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"The data folder {settings.data} cannot be made: {error.strerror}.") from None
+
+
+def _say_if_nobody_has_a_key(settings: Settings) -> None:
+    accounts = AccountsFile(settings.data)
+    if accounts.stamp() is None or not accounts.read().keys:
+        log.warning("Nobody has a key yet: make one with `atraso keys create --name NAME --role predict`.")
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_certificate is None and settings.tls_key is None:
+        return None
+    if settings.tls_certificate is None or settings.tls_key is None:
+        raise SettingsError("tls_certificate and tls_key belong together: set both, or neither.")
+    return server.tls_context(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)

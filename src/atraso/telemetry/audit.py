@@ -1,0 +1,59 @@
+"""The audit log: one line of JSON for each log-in, refusal and administrative act; never a secret.
+
+Who did what, and was it allowed, or why not. An allowed prediction is not here but in the ledger, with its principal.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Protocol, TextIO
+
+import structlog
+
+# Names are told as they were given, but nobody needs more of them than this.
+LONGEST_TOLD = 80
+# Keys and tokens that somebody put where a name belongs: of a key its visible beginning is told.
+_KEY, _TOKEN = re.compile(r"(atraso_[0-9a-f]{8})_[\w-]*"), re.compile(r"eyJ[\w-]*\.[\w-]*\.?[\w-]*")
+
+
+class Audit(Protocol):
+    """Takes note of events."""
+
+    def __call__(self, event: str, **facts: object) -> None:
+        """Note *event* with its *facts*."""
+
+
+def audit_to(stream: TextIO | None = None) -> Audit:
+    """Return what writes events to *stream*, standard error where none is given, each as one line."""
+    logger: Any = structlog.wrap_logger(
+        structlog.PrintLogger(stream or sys.stderr),
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _in_order,
+            structlog.processors.JSONRenderer(sort_keys=False),
+        ],
+        wrapper_class=structlog.BoundLogger,
+    )
+
+    def note(event: str, **facts: object) -> None:
+        told = {name: _told(fact) for name, fact in facts.items() if fact is not None}
+        logger.info(event, **told)
+
+    return note
+
+
+def no_audit(event: str, **facts: object) -> None:
+    """Note nothing: for a service that asks nobody."""
+
+
+def _in_order(logger: object, method: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {"timestamp": facts.pop("timestamp"), "event": facts.pop("event"), **facts}
+
+
+def _told(fact: object) -> object:
+    if not isinstance(fact, str):
+        return fact
+    fact = _TOKEN.sub("eyJ…", _KEY.sub(r"\1_…", fact))
+    return fact if len(fact) <= LONGEST_TOLD else f"{fact[:LONGEST_TOLD]}…"
