@@ -29,6 +29,14 @@ def cpu_seconds_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 
 
+def nice_of(pid: int) -> int:
+    """Return how far one process gives way to others; 0 for one that is gone."""
+    try:
+        return os.getpriority(os.PRIO_PROCESS, pid)
+    except OSError:
+        return 0
+
+
 def memory_of(pid: int) -> dict[str, float]:
     """Return `rss_mb` and `pss_mb` (millions of bytes) of one process; zeros for one that is gone."""
     found = {"rss_mb": 0.0, "pss_mb": 0.0}

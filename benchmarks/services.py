@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from benchmarks.contenders import (
     RAY,
     WORKERS,
 )
-from benchmarks.processes import HOST, ROOT, clean_environment
+from benchmarks.processes import HOST, ROOT, Service, clean_environment
 from benchmarks.rivals import mlserver, nginx
 
 # Rivals stay out of the product's environment, and out of each other's; make fills them.
@@ -62,9 +63,11 @@ def launch(service: str, port: int, folder: Path, answer: bytes = b"") -> Launch
     return _LAUNCHES[service](port, folder)
 
 
-def spool_of(folder: Path) -> Path:
-    """Return where Atraso keeps its answers when it runs with files in *folder*."""
-    return folder / "data" / "spool"
+def queued_bytes(service: Service) -> float:
+    """Return how much of what Atraso kept its writer has not moved into the ledger's database yet."""
+    with urllib.request.urlopen(f"http://{HOST}:{service.port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    return float(text.partition("\natraso_ledger_queued_bytes ")[2].split("\n", 1)[0])
 
 
 def _atraso(port: int, folder: Path) -> Launch:
@@ -74,7 +77,7 @@ def _atraso(port: int, folder: Path) -> Launch:
     made = subprocess.run(make_key, env=clean_environment(), capture_output=True, text=True, check=True).stdout
     return Launch(
         [str(ATRASO), "serve", "--port", str(port), "--workers", str(WORKERS)],
-        {"ATRASO_AUTH": "keys", "ATRASO_LEDGER": "spool", "ATRASO_DATA": str(data)},
+        {"ATRASO_AUTH": "keys", "ATRASO_METRICS_OPEN": "true", "ATRASO_LEDGER": "spool", "ATRASO_DATA": str(data)},
         {"Authorization": f"Bearer {json.loads(made)['key']}"},
     )
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from atraso.identity.keys import KeyFile, Keys
+from atraso.identity.keys import Keys
+from atraso.ledger.desk import Desk
 from benchmarks.contenders import CONTENDERS, NGINX, OURS
 from benchmarks.environment import SOURCE, look_into
 from benchmarks.machine import TOLD
-from benchmarks.services import ENVIRONMENT_OF, launch, spool_of
+from benchmarks.services import ENVIRONMENT_OF, launch
 
 
 def test_atraso_is_measured_with_everything_on(tmp_path: Path) -> None:
-    """Keys are asked for, answers are kept where they are emptied, and the header holds a key that counts."""
+    """Keys are asked for, answers are kept, and the header holds a key that counts."""
     how = launch(OURS, 5001, tmp_path)
-    keys = Keys(KeyFile(tmp_path / "data").read())
+    keys = Keys(Desk(Path(how.variables["ATRASO_DATA"])).list_keys())
 
     assert how.variables["ATRASO_AUTH"] == "keys"
     assert how.variables["ATRASO_LEDGER"] == "spool"
-    assert Path(how.variables["ATRASO_DATA"]) / "spool" == spool_of(tmp_path)
-    principal = keys.principal_of(how.headers["Authorization"].removeprefix("Bearer "))
-    assert principal is not None and principal.roles == {"predict"}
+    known = keys.facts_of(how.headers["Authorization"].removeprefix("Bearer "))
+    assert known is not None and known.roles == ("predict",)
 
 
 def test_each_rival_has_pins_and_told_versions() -> None:

@@ -54,6 +54,7 @@ def test_importing_a_module_does_nothing() -> None:
         ".".join(p.relative_to(ROOT / "src").with_suffix("").parts)
         for p in tracked("src/atraso/*.py")
         if p.name not in ("__main__.py", "__init__.py")
+        and "migrations" not in p.parts  # those are scripts, not modules
     ]
     code = f"""
 import sys

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from atraso.ledger.spool import read_spool
 from benchmarks.processes import HOST, ROOT, Service, clean_environment, free_port, stop
 from benchmarks.questions import PREDICTIONS, body_of
 from tests.drill.service import ATRASO, WORKERS, flights, until
+
+DRAINED_WITHIN_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,16 @@ class Full:
         """Return the files of the spool, oldest first."""
         return sorted((self.folder / "spool").glob("*.spool"))
 
-    def records(self) -> Iterable[bytes]:
-        """Return the records of the spool."""
-        return (record for path in self.spool() for record in read_spool(path))
+    def rows(self) -> int:
+        """Return how many answers the ledger's database holds, once its writer has taken in all that was kept."""
+        return len(self.stored("id"))
+
+    def stored(self, *columns: str) -> list[tuple[object, ...]]:
+        """Return *columns* of all answers in the ledger's database, once its writer has taken in all that was kept."""
+        until(lambda: not self.metrics()["atraso_ledger_queued_bytes", ()], DRAINED_WITHIN_S)
+        file = f"file:{self.folder / 'ledger.sqlite3'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(file, uri=True)) as ledger:
+            return ledger.execute(f"SELECT {', '.join(columns)} FROM predictions").fetchall()
 
 
 @contextlib.contextmanager
@@ -84,7 +93,12 @@ def everything_on(folder: Path, **settings: str) -> Iterator[Full]:
         check=True,
     )
     port = free_port()
-    environment = {"ATRASO_AUTH": "keys", "ATRASO_LEDGER": "spool", "ATRASO_DATA": str(folder)} | settings
+    environment = {
+        "ATRASO_AUTH": "keys",
+        "ATRASO_METRICS_OPEN": "true",
+        "ATRASO_LEDGER": "spool",
+        "ATRASO_DATA": str(folder),
+    } | settings
     began = time.monotonic()
     process = subprocess.Popen(
         [str(ATRASO), "serve", "--port", str(port), "--workers", str(WORKERS)],

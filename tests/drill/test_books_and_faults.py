@@ -32,7 +32,7 @@ def test_totals_outlive_a_killed_worker(tmp_path: Path) -> None:
                 time.sleep(1.5)
                 slowest = max(slowest, _replaced(full.service, signal.SIGKILL))
             load = offered.met()
-        answered, recorded = full.answered(), sum(1 for _ in full.records())
+        answered, recorded = full.answered(), full.rows()
 
     _show(load, answered, recorded)
     show("a killed worker is replaced", slowest, "s", at_most=REPLACED_WITHIN_S)
@@ -47,7 +47,7 @@ def test_a_stopped_worker_is_replaced(tmp_path: Path) -> None:
             time.sleep(1.0)
             took_s = _replaced(full.service, signal.SIGSTOP)
             load = offered.met()
-        answered, recorded = full.answered(), sum(1 for _ in full.records())
+        answered, recorded = full.answered(), full.rows()
 
     _show(load, answered, recorded)
     show("a stopped worker is replaced", took_s, "s", at_most=REPLACED_WITHIN_S)

@@ -50,20 +50,11 @@ def test_a_worker_stays_small_after_large_batches() -> None:
 
 
 def _ask(full: Full, asked: int, until: int) -> int:
-    """Ask until the service has answered *until* requests, and empty the spool meanwhile; return how many it has."""
+    """Ask until the service has answered *until* requests; return how many it has."""
     while asked < until:
         asked += drive(full, AT_A_TIME_S)[0]
-        _empty_spool(full)
         asked = full.answered()  # wrk does not count what came after its time
     return asked
-
-
-def _empty_spool(full: Full) -> None:
-    """Remove every file of the spool but the last of each worker, which is still written to."""
-    last = {path.stem.rpartition("-")[2]: path for path in full.spool()}
-    for path in full.spool():
-        if path not in last.values():
-            path.unlink()
 
 
 def _memory(service: Service) -> dict[int, float]:

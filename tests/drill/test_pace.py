@@ -26,13 +26,13 @@ def test_half_of_the_top_rate_is_answered_quickly(tmp_path: Path) -> None:
     with everything_on(tmp_path) as full:
         top = top_rate(full)
         tell("top rate with wrk", top, "answers a second")
-        before, noted_before = full.answered(), sum(1 for _ in full.records())
+        before, noted_before = full.answered(), full.rows()
         with undisturbed(full.service, "half of the top rate") as used:
             load = offer(Plan(full.port, full.requests(), CONNECTIONS, FOR_S, rate=top / 2))
             used.generators_s += load.processor_s
             _show(load, top / 2)
         assert full.answered() - before == load.statuses[200]
-        assert sum(1 for _ in full.records()) - noted_before == load.statuses[200]
+        assert full.rows() - noted_before == load.statuses[200]
 
 
 def _show(load: Load, rate: float) -> None:
