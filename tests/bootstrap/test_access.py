@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from atraso.bootstrap.access import Entrance, OwnTokens
+from atraso.bootstrap.access import Entrance
+from atraso.bootstrap.own_tokens import OwnTokens
 from atraso.identity.keys import NewKey, new_key
 from atraso.identity.principal import Principal
 from atraso.identity.signing import SigningKeys

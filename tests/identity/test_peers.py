@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atraso.bootstrap.access import CertificatePeers
+from atraso.bootstrap.certificate_peers import CertificatePeers
 from atraso.core.errors import SettingsError
 from atraso.identity.peers import PeerNames, expires_at, peer_names, subject_of
 from atraso.identity.principal import Principal

@@ -108,7 +108,7 @@ BAD = [
     record(90, id="ILOU" * 6 + "IL"),
     record(90, exceeds={"0": 1}),
     record(90).replace(b"-04:00", b""),
-    record(90, 91).replace(b'"flights":[{', b'"flights":[{"airline":1},{'),
+    record(90, 91).replace(b'"flights":[["LAN"', b'"flights":[[1', 1),
 ]
 
 

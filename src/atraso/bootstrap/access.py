@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from starlette.types import Scope
+from typing import TYPE_CHECKING
 
 from atraso.core.errors import SettingsError
 from atraso.identity.directory import Directory
 from atraso.identity.directory_config import DirectoryConfig
 from atraso.identity.directory_desk import DirectoryDesk
-from atraso.identity.external import ExternalIssuer, IssuerConfig
 from atraso.identity.keys import Keys
 from atraso.identity.limits import Buckets, FailedLogins
-from atraso.identity.peers import PeerNames, expires_at, peer_names
-from atraso.identity.principal import ROLES, Principal
+from atraso.identity.principal import ROLES
 from atraso.identity.revocations import Revocations
-from atraso.identity.signing import SigningKey, SigningKeyError, SigningKeys, jwks, key_from_pem
-from atraso.identity.tokens import Credential, Tokens
 from atraso.ledger.accounts import AccountsError, AccountsFile
-from atraso.serving.guard import Admitted, Refused
 from atraso.serving.login import BasicLogin, Login, TokenLogin
 from atraso.serving.ways import Known, OpenWays, Verifier
 from atraso.settings import Settings
 from atraso.telemetry.audit import Audit
+
+if TYPE_CHECKING:
+    from atraso.bootstrap.own_tokens import OwnTokens
+    from atraso.identity.external import ExternalIssuer, IssuerConfig
 
 log = logging.getLogger("atraso.identity")
 FAILURE_FLOOR_S = 0.15
@@ -42,93 +38,6 @@ _LDAP_SETTING = {
     "nested_depth": "ldap_nested_depth", "max_binds": "ldap_max_binds",
 }  # fmt: skip
 DIRECTORY_WAYS = frozenset({"ldap", "basic"})
-
-
-class OwnTokens:
-    """The service's own tokens, with the signing keys as they are now in their file, or the one of the settings."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._issuer, self._life_s = settings.token_issuer, settings.token_life_s
-        self._file = SigningKeys(settings.data)
-        self._stamp: object = ()
-        given = settings.signing_key
-        self._fixed = (key_from_pem(given.reveal()),) if given else ()
-        if not self._fixed and self._file.create():
-            log.warning(
-                "A key that signs tokens was made in %s; give all services of one address the same, by "
-                "ATRASO_SIGNING_KEY or the file.", self._file.path,
-            )  # fmt: skip
-        self._tokens = self._with(self._fixed or self._file.read())
-
-    def look(self) -> None:
-        """Read the keys again where their file has changed; a damaged file leaves those that were read before."""
-        if self._fixed or (stamp := self._file.stamp()) == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            keys = self._file.read()
-        except SigningKeyError as error:
-            log.error("%s The keys read before still count.", error)
-            return
-        if keys:
-            self._tokens = self._with(keys)
-
-    def issue(self, principal: Principal) -> tuple[str, int]:
-        """Return a token for *principal* and its life in seconds."""
-        return self._tokens.issue(principal, time.time())
-
-    def jwks(self) -> bytes:
-        """Return the public keys."""
-        return jwks(self._tokens.keys)
-
-    def claims(self, token: str) -> bool:
-        """Return whether *token* says that it is of this service."""
-        return self._tokens.claims(token)
-
-    def verify(self, token: str, now: float) -> Credential:
-        """Return what *token* proves; raises TokenError. A key that was made a moment ago counts at once."""
-        self.look()
-        return self._tokens.verify(token, now)
-
-    def _with(self, keys: tuple[SigningKey, ...]) -> Tokens:
-        return Tokens(keys, self._issuer, self._life_s)
-
-
-class CertificatePeers:
-    """Clients by their certificate: shown in the handshake, or named by a gateway whose address is believed."""
-
-    def __init__(self, names: PeerNames, header: str, gateways: str) -> None:
-        self._names, self._header = names, header.lower().encode()
-        try:
-            self._gateways = [ipaddress.ip_network(g.strip()) for g in gateways.split(",") if g.strip()]
-        except ValueError as error:
-            raise SettingsError(f"mtls_gateways has something that is no address or network: {error}.") from None
-        if bool(self._header) != bool(self._gateways):
-            raise SettingsError("mtls_header is believed from mtls_gateways alone: set both, or neither.")
-
-    def principal_of(self, scope: Scope) -> Admitted | Refused | None:
-        """Return whom the certificate of a request names, or None where none was shown."""
-        certificate = scope.get("extensions", {}).get("tls", {}).get("peer_certificate")
-        if certificate is not None:
-            found, until = self._names.of_certificate(certificate), expires_at(certificate)
-            if found is None:
-                return Refused("unknown certificate")
-            return Admitted(found, until) if time.time() < until else Refused("expired certificate", found.name)
-        told = [value for name, value in scope["headers"] if name == self._header] if self._header else []
-        if not told or not self._is_gateway(scope):
-            return None
-        found = self._names.of_text(told[0].decode("utf-8", "replace")) if len(told) == 1 else None
-        return Refused("unknown certificate") if found is None else Admitted(found)
-
-    def _is_gateway(self, scope: Scope) -> bool:
-        client = scope.get("client")
-        try:
-            address = ipaddress.ip_address(client[0] if client else "")
-        except ValueError:
-            return False
-        # A listener for both families tells addresses of IPv4 in the form of IPv6.
-        address = getattr(address, "ipv4_mapped", None) or address
-        return any(address in network for network in self._gateways)
 
 
 class KnownAccounts:
@@ -187,14 +96,25 @@ class Entrance:
         ways = settings.ways
         self._rates = Buckets(settings.rate_per_s, settings.rate_burst) if settings.rate_per_s else None
         self._failures = FailedLogins()
-        self._tokens = OwnTokens(settings) if ways & TOKEN_WAYS else None
-        self._issuer = ExternalIssuer(_issuer_config(settings)) if "oidc" in ways else None
-        if self._issuer is not None:
+        self._tokens: OwnTokens | None = None
+        self._issuer: ExternalIssuer | None = None
+        # Each way is imported where it is on: signatures alone are a tenth of a worker's memory.
+        if ways & TOKEN_WAYS:
+            from atraso.bootstrap.own_tokens import OwnTokens  # noqa: PLC0415
+
+            self._tokens = OwnTokens(settings)
+        if "oidc" in ways:
+            from atraso.identity.external import ExternalIssuer  # noqa: PLC0415
+
+            self._issuer = ExternalIssuer(_issuer_config(settings))
             if "://" not in settings.oidc_jwks and not Path(settings.oidc_jwks).is_file():
                 raise SettingsError(f"oidc_jwks is {settings.oidc_jwks!r}, but there is no such file.")
             self._issuer.refresh()
         self._peers = None
         if "mtls" in ways:
+            from atraso.bootstrap.certificate_peers import CertificatePeers  # noqa: PLC0415
+            from atraso.identity.peers import peer_names  # noqa: PLC0415
+
             names = peer_names(settings.mtls_subjects)
             self._peers = CertificatePeers(names, settings.mtls_header, settings.mtls_gateways)
             if not settings.mtls_subjects.strip():
@@ -279,6 +199,8 @@ def _roles_of_values(setting: str, text: str) -> Mapping[str, list[str]]:
 
 
 def _issuer_config(settings: Settings) -> IssuerConfig:
+    from atraso.identity.external import IssuerConfig  # noqa: PLC0415 - only where it is on
+
     return IssuerConfig(
         settings.oidc_issuer,
         settings.oidc_audience,

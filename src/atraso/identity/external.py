@@ -19,7 +19,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from atraso.core.errors import SettingsError
-from atraso.identity.tokens import Credential, TokenError, credential_of, kid_of, proved, unproved
+from atraso.identity.credential import Credential, TokenError
+from atraso.identity.tokens import credential_of, kid_of, proved, unproved
 
 log = logging.getLogger("atraso.identity")
 

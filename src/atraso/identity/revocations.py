@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from atraso.identity.credential import Credential
 from atraso.identity.principal import folded
-from atraso.identity.tokens import Credential
 
 SUBJECT, KID, JTI = KINDS = ("subject", "kid", "jti")
 

@@ -6,14 +6,14 @@ import base64
 import binascii
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from atraso.core.errors import AtrasoError
+from atraso.identity.credential import Credential, TokenError
 from atraso.identity.principal import ROLES, Principal
 from atraso.identity.signing import SigningKey
 
@@ -23,29 +23,6 @@ MAX_TOKEN_BYTES = 4096
 LEEWAY_S = 30
 _LAST_MOMENT_S = 1 << 53
 _JTI_BYTES = 12
-
-
-class TokenError(AtrasoError):
-    """A token proves nothing; *reason* is for the audit log alone."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__("This token does not count here.")
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type[TokenError], tuple[str]]:
-        """Travel between processes whole."""
-        return type(self), (self.reason,)
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What a token proved: who, from when until when (seconds since 1970), signed with which key, and which token."""
-
-    principal: Principal
-    issued_at: float
-    expires_at: float
-    kid: str
-    jti: str
 
 
 class Tokens:

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from starlette.types import Scope
 
+from atraso.identity.credential import Credential, TokenError
 from atraso.identity.keys import KEY_START, Keys
 from atraso.identity.principal import Principal
 from atraso.identity.revocations import Revocations
-from atraso.identity.tokens import Credential, TokenError
 from atraso.serving.guard import BEARER, Admitted, Refused
 from atraso.serving.problems import UnavailableError
 

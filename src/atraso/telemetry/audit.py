@@ -5,12 +5,11 @@ Who did what, and was it allowed, or why not. An allowed prediction is not here 
 
 from __future__ import annotations
 
+import json
 import re
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Protocol, TextIO
-
-import structlog
+from datetime import UTC, datetime
+from typing import Protocol, TextIO
 
 # Names are told as they were given, but nobody needs more of them than this.
 LONGEST_TOLD = 80
@@ -27,29 +26,18 @@ class Audit(Protocol):
 
 def audit_to(stream: TextIO | None = None) -> Audit:
     """Return what writes events to *stream*, standard error where none is given, each as one line."""
-    logger: Any = structlog.wrap_logger(
-        structlog.PrintLogger(stream or sys.stderr),
-        processors=[
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _in_order,
-            structlog.processors.JSONRenderer(sort_keys=False),
-        ],
-        wrapper_class=structlog.BoundLogger,
-    )
 
     def note(event: str, **facts: object) -> None:
         told = {name: _told(fact) for name, fact in facts.items() if fact is not None}
-        logger.info(event, **told)
+        moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        line = json.dumps({"timestamp": moment, "event": event, **told})
+        print(line, file=stream or sys.stderr, flush=True)
 
     return note
 
 
 def no_audit(event: str, **facts: object) -> None:
     """Note nothing: for a service that asks nobody."""
-
-
-def _in_order(logger: object, method: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {"timestamp": facts.pop("timestamp"), "event": facts.pop("event"), **facts}
 
 
 def _told(fact: object) -> object:
