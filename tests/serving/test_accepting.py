@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import queue
 import signal
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,21 @@ def test_a_full_table_of_files_is_waited_for(monkeypatch: pytest.MonkeyPatch, ca
         assert Full.failed == 2
         eventually(lambda: sum("Too many open files" in record.message for record in caplog.records) == 2)
         monkeypatch.setattr(acceptor, "_listener", listener)
+
+
+def test_one_turn_of_the_loop_takes_many() -> None:
+    """A turn is long under load, and whoever is not taken in cannot even be refused: so it takes in all who wait."""
+    with serving(Echo()) as server, contextlib.ExitStack() as stack:
+        acceptor = server.server._acceptors[0]
+        arrived, taken = threading.Event(), queue.SimpleQueue[int]()
+
+        def turn() -> None:
+            arrived.wait(10)
+            acceptor._look()
+            taken.put(acceptor.tell())
+
+        acceptor._loop.call_soon_threadsafe(turn)
+        for _ in range(10):
+            stack.enter_context(Client(server.port))
+        arrived.set()
+        assert taken.get(timeout=10) == 10

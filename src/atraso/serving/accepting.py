@@ -2,7 +2,7 @@
 
 All workers wait at one listening socket, and whoever is awake first takes what has come: of 64 connections one worker
 may get 60, for as long as they last. So each worker tells the others how many it has, and one that has more than
-another lets it go first for a moment. After that it takes one itself, because the other may be dead, stopped or slow.
+another lets it go first for a moment. After that it takes some itself, because the other may be dead, stopped or slow.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ logger = logging.getLogger("atraso.serving")
 
 # Long enough for a worker that is awake, short enough not to be felt.
 GIVE_WAY_S = 0.001
+# Taken in one turn of the loop. A turn is long under load, and whoever is not taken in yet cannot even be refused.
+AT_ONCE = 32
 # Where there are too many open files, trying again at once would take all the worker's time.
 REST_S = 0.1
 HANDSHAKE_S = 5.0
@@ -89,10 +91,12 @@ class Acceptor:
         self._loop.add_reader(self._listener, self._look)
 
     def _look(self) -> None:
-        if self.tell() <= self._shares.least():
-            self._take()
-        else:
-            self._pause(GIVE_WAY_S, self._take_after_others)
+        for _ in range(AT_ONCE):
+            if self.tell() > self._shares.least():
+                self._pause(GIVE_WAY_S, self._take_after_others)
+                return
+            if not self._take():
+                return
 
     def _pause(self, seconds: float, then: Callable[[], None]) -> None:
         self._loop.remove_reader(self._listener)
@@ -100,23 +104,27 @@ class Acceptor:
 
     def _take_after_others(self) -> None:
         self._wait()
-        self._take()
+        for _ in range(AT_ONCE):
+            if not self._take():
+                return
 
-    def _take(self) -> None:
+    def _take(self) -> bool:
+        """Take a connection; return whether there may be another."""
         try:
             client, _ = self._listener.accept()
             client.setblocking(False)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except (BlockingIOError, ConnectionError):
-            return  # another was first, or the client is gone again
+            return False  # another was first, or the client is gone again
         except OSError as error:
             logger.error("No connection can be taken: %s.", error.strerror)
             self._pause(REST_S, self._wait)
-            return
+            return False
         task = self._loop.create_task(self._connect(client))
         self._arriving.add(task)
         task.add_done_callback(self._arriving.discard)
         self.tell()
+        return True
 
     async def _connect(self, client: socket.socket) -> None:
         # Whoever shows no certificate that is believed, or speaks no TLS, is gone without a line in the log.
