@@ -1,0 +1,150 @@
+"""What a worker knows of the airport: the latest snapshot, and that of any other moment when somebody asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import msgspec
+
+from atraso.artefact.live import Moment
+from atraso.artefact.snapshot import Snapshot
+from atraso.core.errors import AtrasoError
+from atraso.serving.snapshots import SnapshotPlaces
+
+log = logging.getLogger("atraso.state")
+
+# A snapshot of an older minute is not used: whoever makes them stands still.
+OLD_AFTER_MINUTES = 3
+ASKED_AT_ONCE = 4
+ANSWER_WITHIN_S = 5.0
+MAX_KEPT = 4
+LENGTH_BYTES = 8
+NOTHING_KNOWN = Moment(0, None)
+
+
+class StateUnavailableError(AtrasoError):
+    """The state of a moment cannot be told now."""
+
+
+class AskedMoment(msgspec.Struct, frozen=True):
+    """What a worker asks of the process that keeps the state: a moment in UTC minutes, for a model by its checksum."""
+
+    at_utc: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateSource:
+    """Where the state comes from: *places* of snapshots, the *address* that is asked for other moments.
+
+    A state is used up to *stale_minutes* after the last departure that was reported.
+    """
+
+    places: SnapshotPlaces = field(default_factory=SnapshotPlaces)
+    address: str | None = None
+    stale_minutes: int = 360
+
+
+class AirportState:
+    """The state as one model reads it, by its *checksum*."""
+
+    def __init__(self, source: StateSource, checksum: str) -> None:
+        self._source, self._checksum = source, checksum
+        self._number = self._minute = 0
+        self._snapshot: Snapshot | None = None
+        self._moment = NOTHING_KNOWN
+        self._kept: OrderedDict[tuple[int, int], Moment] = OrderedDict()
+        self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
+
+    @property
+    def known(self) -> bool:
+        """Whether there ever was a snapshot."""
+        return self._source.places.number > 0
+
+    def now(self, seconds: float) -> Moment:
+        """Return the moment *seconds* since 1970; the same object while neither minute nor state is another."""
+        number = self._source.places.number
+        if number == 0:
+            return NOTHING_KNOWN
+        minute = int(seconds) // 60
+        if number != self._number or minute != self._minute:
+            self._renew(number, minute)
+        return self._moment
+
+    async def at(self, at_utc: int) -> Moment:
+        """Return another moment, in UTC minutes; raises StateUnavailableError."""
+        if not self.known or self._source.address is None:
+            return NOTHING_KNOWN
+        key = self._source.places.number, at_utc
+        if (kept := self._kept.get(key)) is not None:
+            return kept
+        async with self._asking:
+            try:
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    content = await _ask(self._source.address, AskedMoment(at_utc, self._checksum))
+                snapshot = Snapshot(content) if content else None
+            except (OSError, TimeoutError, ValueError, EOFError, msgspec.MsgspecError) as error:
+                raise StateUnavailableError("the state at that moment cannot be told now") from error
+        moment = self._judged(snapshot, at_utc, snapshot.head.at_utc if snapshot else at_utc)
+        self._kept[key] = moment
+        while len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        return moment
+
+    def _renew(self, number: int, minute: int) -> None:
+        if number != self._number:
+            try:
+                snapshot = Snapshot(self._source.places.read())
+            except (ValueError, msgspec.MsgspecError):
+                return  # it was overwritten while it was read: the next one is there
+            self._number = number
+            self._snapshot = snapshot if snapshot.head.model == self._checksum else None
+        self._minute = minute
+        at = self._snapshot.head.at_utc if self._snapshot else 0
+        self._moment = self._judged(self._snapshot, minute, at)
+
+    def _judged(self, snapshot: Snapshot | None, at_utc: int, made_for: int) -> Moment:
+        """Return the moment with what may be used of *snapshot*, which was made for another minute perhaps."""
+        if snapshot is None:
+            return NOTHING_KNOWN
+        if abs(at_utc - made_for) > OLD_AFTER_MINUTES:
+            return Moment(at_utc, None)
+        newest = snapshot.head.newest_departure_utc
+        if newest is None:
+            return Moment(at_utc, snapshot)
+        silent = at_utc - newest
+        if silent > self._source.stale_minutes:
+            why = f"no departure was reported for {_span(silent)}: the answer is that of the schedule"
+            return Moment(at_utc, snapshot, fresh=False, why=why)
+        return Moment(at_utc, snapshot, fresh=True)
+
+
+def _span(minutes: int) -> str:
+    hours = minutes // 60
+    return f"{hours} h" if hours < 72 else f"{hours // 24} days"
+
+
+async def _ask(address: str, asked: AskedMoment) -> bytes:
+    """Return the snapshot of a moment; empty where none can be made for that model."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.setblocking(False)
+        await loop.sock_connect(connection, address)
+        request = msgspec.json.encode(asked)
+        await loop.sock_sendall(connection, len(request).to_bytes(LENGTH_BYTES, "little") + request)
+        length = int.from_bytes(await _read(loop, connection, LENGTH_BYTES), "little")
+        return await _read(loop, connection, length)
+
+
+async def _read(loop: asyncio.AbstractEventLoop, connection: socket.socket, size: int) -> bytes:
+    content = bytearray()
+    while len(content) < size:
+        part = await loop.sock_recv(connection, size - len(content))
+        if not part:
+            raise EOFError
+        content += part
+    return bytes(content)
