@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 
-from atraso.ledger.database import LedgerError, ledger_url
+from atraso.core.errors import LedgerError
+from atraso.ledger.database import ledger_url
 from atraso.ledger.desk import Desk
 from atraso.ledger.intake import Intake
 from atraso.ledger.records import first_id_at

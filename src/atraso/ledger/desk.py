@@ -10,13 +10,15 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from atraso.core.errors import LedgerError, LedgerUnavailableError
 from atraso.ledger import tables_csv, upkeep
 from atraso.ledger.accounts import KeyRow, Revocation
 from atraso.ledger.command_socket import ask_writer
-from atraso.ledger.database import DATABASE_ERRORS, LedgerError, ledger_url, open_engine, shown, sqlite_file, told
+from atraso.ledger.commands import LONG, Command, CreateKey, Import, ListKeys, Prune, Revoke, RevokeKey, RotateKey
+from atraso.ledger.database import DATABASE_ERRORS, ledger_url, open_engine, shown, sqlite_file, told
 from atraso.ledger.locks import WriterLock
 from atraso.ledger.opened import OpenLedger
-from atraso.ledger.verbs import LONG, Command, CreateKey, Import, ListKeys, Prune, Revoke, RevokeKey, RotateKey, execute
+from atraso.ledger.verbs import execute
 
 ANSWER_WITHIN_S = 10.0
 LONG_WITHIN_S = 3600.0
@@ -132,4 +134,4 @@ class Desk:
         try:
             return work()
         except DATABASE_ERRORS as error:
-            raise LedgerError(f"The ledger {shown(self._url)} cannot be used now: {told(error)}.") from None
+            raise LedgerUnavailableError(f"The ledger {shown(self._url)} cannot be used now: {told(error)}.") from None

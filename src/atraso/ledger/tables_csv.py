@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Engine, Table, select
 
-from atraso.ledger.database import LedgerError
+from atraso.core.errors import LedgerError
 from atraso.ledger.records import Row
 from atraso.ledger.schema import DEPARTURES, PREDICTIONS
 from atraso.ledger.storing import REFUSALS, insert_rows
