@@ -8,7 +8,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from atraso.ledger import account_rows
-from atraso.ledger.commands import Command, CreateKey, Import, ListKeys, Prune, Revoke, RevokeKey, RotateKey
+from atraso.ledger.commands import Command, CreateKey, Import, ListKeys, Prune, Report, Revoke, RevokeKey, RotateKey
+from atraso.ledger.database import make_durable
+from atraso.ledger.departures import store_report
 from atraso.ledger.tables_csv import import_table
 from atraso.ledger.upkeep import prune
 
@@ -23,6 +25,11 @@ def execute(command: Command, engine: Engine, between: Callable[[], None]) -> ob
             return prune(engine, command.keep_days, between)
         case Import():
             return import_table(engine, command.table, Path(command.path), between)
+        case Report():
+            with engine.begin() as connection:
+                reported = store_report(connection, command)
+            make_durable(engine.url)  # who reported it may forget it now
+            return reported
     with engine.begin() as connection:
         return _on_accounts(command, connection)
 
