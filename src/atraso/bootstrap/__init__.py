@@ -6,6 +6,7 @@ import contextlib
 import functools
 import logging
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from atraso.artefact.store import Store, artefact_stamp
 from atraso.bootstrap.access import Access, Entrance
 from atraso.bootstrap.writer_process import WriterProcess
 from atraso.core.errors import SettingsError
-from atraso.ledger.accounts import AccountsFile
+from atraso.ledger.accounts import AccountsFile, Revocation
+from atraso.ledger.command_socket import ask_running_writer
+from atraso.ledger.commands import Revoke, RevokeKey
 from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
 from atraso.ledger.spool import Spool
 from atraso.ledger.status import Status, StatusBoard
@@ -36,6 +39,9 @@ from atraso.telemetry.audit import Audit, audit_to, no_audit
 from atraso.telemetry.cells import Board, Recorder
 
 log = logging.getLogger("atraso")
+
+# The writer may just begin, and its database be locked for a moment.
+ASK_WITHIN_S = 10.0
 
 
 def load_model(settings: Settings) -> Scorer:
@@ -95,13 +101,8 @@ def _accounts(settings: Settings, access: Access | None, audit: Audit) -> Accoun
         return Accounts()
 
     def revoke(kind: RevocableKind, value: str, by: str) -> None:
-        from atraso.ledger.desk import Desk  # noqa: PLC0415 - the database's library is not needed to be ready
-
-        desk = Desk(settings.data, settings.ledger_url.reveal() if settings.ledger_url else None)
-        if kind == "key":
-            desk.revoke_key(value)
-        else:
-            desk.revoke(kind, value, by)
+        command = RevokeKey(value) if kind == "key" else Revoke(Revocation(kind, value, int(time.time()), by))
+        ask_running_writer(settings.data, command, ASK_WITHIN_S)
 
     def activate(version: str) -> tuple[str, str]:
         manifest = model_store(settings).activate(version, verify_key=settings.model_verify_key)
