@@ -11,7 +11,8 @@ import pytest
 
 from atraso.ledger.database import ledger_url, open_engine
 from atraso.ledger.desk import Desk
-from atraso.ledger.following import KnownFlight, changes
+from atraso.core.live import KnownFlight
+from atraso.ledger.following import changes
 from tests.ledger.places import BEGAN_MS, SCHEDULED_UTC, Place, heard, report, running
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -67,7 +68,11 @@ class LiveScorer:
         self._scorer = scorer
         self._cards = [scorer.scorecard(SCHEDULE.name, schedule=s) for s in (True, False)] + live_cards(scorer)
         self._place = {(card.lead, card.schedule): place for place, card in enumerate(self._cards)}
-        self._sums = TimetableSums(self._cards, scorer.rates, scorer.days_off)
+
+    @cached_property
+    def _sums(self) -> TimetableSums:
+        # Made when first needed: a service that hears nothing of departures does without.
+        return TimetableSums(self._cards, self._scorer.rates, self._scorer.days_off)
 
     def predict(
         self, flight: Flight, moment: Moment, *, explain: bool = False, warnings: tuple[str, ...] = ()

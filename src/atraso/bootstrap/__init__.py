@@ -13,16 +13,17 @@ from pathlib import Path
 from atraso.artefact.scorer import Scorer, load_scorer
 from atraso.artefact.store import Store, artefact_stamp
 from atraso.bootstrap.access import Access, Entrance
-from atraso.bootstrap.writer_process import WriterProcess
+from atraso.bootstrap.ledger_side import LedgerSide
 from atraso.core.errors import SettingsError
 from atraso.ledger.accounts import AccountsFile, Revocation
 from atraso.ledger.command_socket import ask_running_writer
 from atraso.ledger.commands import Revoke, RevokeKey
 from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
 from atraso.ledger.spool import Spool
-from atraso.ledger.status import Status, StatusBoard
+from atraso.ledger.status import Status
 from atraso.serving import server
 from atraso.serving.accounts import Accounts, RevocableKind
+from atraso.serving.airport_state import StateSource
 from atraso.serving.app import Worker, create_app, create_routes
 from atraso.serving.books import Books
 from atraso.serving.bulletin import Bulletin
@@ -68,6 +69,7 @@ def create_worker(
     recorder: Recorder,
     bulletin: Bulletin,
     ledger: Callable[[], Status] | None = None,
+    state: StateSource | None = None,
 ) -> Worker:
     """Return what one process serves with, besides the model."""
     spool = Spool(settings.data / SPOOL_FOLDER) if settings.ledger == "spool" else None
@@ -80,6 +82,7 @@ def create_worker(
         models=model_store(settings),
         bulletin=bulletin,
         ledger=ledger,
+        state=state or StateSource(),
     )
 
 
@@ -127,8 +130,7 @@ class Service:
         self._bulletin = Bulletin()
         self._audit: Audit = audit_to() if settings.ways else no_audit
         self._entrance = Entrance(settings, self._audit) if settings.ways else None
-        self._ledger = StatusBoard()
-        self._writer = self._new_writer(listeners) if settings.ways or settings.ledger != "off" else None
+        self._ledger = LedgerSide(settings, listeners.close) if settings.ways or settings.ledger != "off" else None
         self.watch = ModelWatch(
             load_model(settings),
             where=functools.partial(model_folder, settings),
@@ -150,7 +152,8 @@ class Service:
             board=self._board,
             recorder=recorder,
             bulletin=self._bulletin,
-            ledger=self._ledger.read if self._writer else None,
+            ledger=self._ledger.status.read if self._ledger else None,
+            state=self._ledger.state if self._ledger else None,
         )
         scorer = self.watch.scorer
         front = create_app(scorer, worker)
@@ -172,30 +175,20 @@ class Service:
 
     def start(self) -> None:
         """Start what stands beside the workers."""
-        if self._writer is not None:
-            self._writer.look()
+        if self._ledger is not None:
+            self._ledger.look(self.watch.scorer)
 
     def stop(self) -> None:
         """Stop what stands beside the workers, which have ended."""
-        if self._writer is not None:
-            self._writer.stop()
-
-    def _new_writer(self, listeners: server.Listeners) -> WriterProcess:
-        url = self._settings.ledger_url
-        return WriterProcess(
-            self._settings.data,
-            url.reveal() if url else None,
-            self._settings.ledger_keep_days,
-            board=self._ledger,
-            in_child=listeners.close,
-        )
+        if self._ledger is not None:
+            self._ledger.stop()
 
     def tell_workers(self, count: int) -> None:
         """Take note of how many workers are ready."""
         self._board.tell_workers(count)
 
     def look(self, asked: bool) -> None:
-        """Take another model where there is one, read keys again that have changed, and see to the ledger's writer."""
+        """Take another model where there is one, read keys again that have changed, and see to what stands beside."""
         self.start()
         if self._entrance is not None:
             self._entrance.look()

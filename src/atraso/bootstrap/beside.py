@@ -84,6 +84,7 @@ class ProcessBeside:
 
     def _enter(self, parent: int) -> None:
         signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)  # the supervisor alone decides what they mean
         self._in_child()

@@ -37,6 +37,8 @@ class StateKeeper:
     def look(self, now_s: float) -> None:
         """Take in what is new, and publish where that or the minute is another."""
         version, flights = self._follow(self.version)
+        if version < self.version:  # another ledger has taken its place
+            self._flights, (version, flights) = LiveFlights(), self._follow(0)
         self._flights.take(flight for flight in flights if flight.origin in self._zones)
         minute = int(now_s) // 60
         if version != self.version or minute != self._published_minute:

@@ -1,8 +1,9 @@
-"""The process that keeps the state: it follows the ledger, shows each snapshot to the workers, answers for other moments."""
+"""The process that keeps the state: follows the ledger, shows snapshots to the workers, answers for other moments."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -43,15 +44,23 @@ class StateAddress:
 
 
 def keep_state(
-    scorer: Scorer, data: Path, url: str | None, places: SnapshotPlaces, address: StateAddress, alive: Callable[[], bool]
+    scorer: Scorer,
+    ledger: tuple[Path, str | None],
+    places: SnapshotPlaces,
+    address: StateAddress,
+    alive: Callable[[], bool],
 ) -> None:
-    """Keep the state for the model of *scorer* from the ledger of the folder *data* (or at *url*) while *alive*."""
-    # The database's library takes longer to import than all the rest: the service is ready meanwhile.
-    from atraso.ledger.database import DATABASE_ERRORS, ledger_url, told  # noqa: PLC0415
-    from atraso.ledger.following import Following  # noqa: PLC0415
+    """Keep the state for the model of *scorer* while *alive*.
 
-    following = Following(ledger_url(data, url))
-    keeper = StateKeeper(scorer, following.changes, places.write)
+    *ledger* is its data folder, and the address of its database where that is not in the folder.
+    """
+    # The database's library takes longer to import than all the rest: the service is ready meanwhile.
+    from atraso.ledger.database import DATABASE_ERRORS, ledger_url, open_engine, sqlite_file, told  # noqa: PLC0415
+    from atraso.ledger.following import changes  # noqa: PLC0415
+
+    url = ledger_url(*ledger)
+    engine = open_engine(url, reading=sqlite_file(url) is not None)
+    keeper = StateKeeper(scorer, functools.partial(changes, engine), places.write)
     next_look = complain_at = 0.0
     while alive():
         now = time.monotonic()
@@ -60,7 +69,7 @@ def keep_state(
             try:
                 keeper.look(time.time())
             except DATABASE_ERRORS as error:
-                following.close()
+                engine.dispose()
                 next_look = now + RETRY_AFTER_S
                 if now >= complain_at:
                     complain_at = now + COMPLAIN_EVERY_S

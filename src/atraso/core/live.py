@@ -25,6 +25,9 @@ NOT_YET = 1 << 31
 # Nothing further back is asked for by a span of time. What is asked for by number (the last departures of a key) is
 # kept from before, too.
 SPAN_DAYS = max(spec.USUAL_DAYS, spec.EXPECTED_DAYS, *(max(days) for days in spec.HISTORY_DAYS.values())) + 4
+# Published flights count up to so far ahead: crowding is told for them.
+AHEAD_DAYS = 16
+MANY_NEW = 1000
 _LAST = {
     kind: max(counts)
     for kind, counts in (spec.LATEST | {"flight": (*spec.LATEST["flight"], *spec.LAST_FLIGHTS)}).items()
@@ -151,7 +154,11 @@ class LiveFlights:
         actual = np.frombuffer(self._actual, dtype=np.int64)
         moment = np.minimum(scheduled, actual)
         within = (moment > at - SPAN_DAYS * MINUTES_A_DAY) & (scheduled < at + AHEAD_DAYS * MINUTES_A_DAY)
-        before = np.flatnonzero((moment <= at - SPAN_DAYS * MINUTES_A_DAY) & (actual < NOT_YET) & ~np.frombuffer(self._cancelled, dtype=np.bool_))
+        before = np.flatnonzero(
+            (moment <= at - SPAN_DAYS * MINUTES_A_DAY)
+            & (actual < NOT_YET)
+            & ~np.frombuffer(self._cancelled, dtype=np.bool_)
+        )
         rows = np.sort(np.concatenate([np.flatnonzero(within), self._last_of_each(before)]))
         self._chosen = at, rows, count
         self._made = None

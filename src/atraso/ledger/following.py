@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from atraso.core.flights import local_minutes
+from atraso.core.live import KnownFlight
 from atraso.ledger.database import sqlite_file
 from atraso.ledger.departures import version_of
 
@@ -27,23 +28,6 @@ _COLUMNS = {
     "departures": "t." + ", t.".join((*_FLIGHT, "scheduled_local", "reported_ms", "actual_utc", "cancelled")),
     "schedule": "t." + ", t.".join((*_FLIGHT, "scheduled_local")),
 }
-
-
-class KnownFlight(NamedTuple):
-    """What is true of a flight: when it is to leave, when it left or that it is cancelled, whether it was published.
-
-    Times are whole minutes since 1970, *scheduled_local* on the airport's own clock.
-    """
-
-    airline: str
-    flight_number: str
-    origin: str
-    destination: str
-    scheduled_utc: int
-    scheduled_local: int
-    actual_utc: int | None
-    cancelled: bool
-    published: bool
 
 
 def changes(engine: Engine, after: int) -> tuple[int, list[KnownFlight]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -11,23 +10,18 @@ from dataclasses import dataclass, field
 import msgspec
 
 from atraso.artefact.live import Moment
-from atraso.artefact.snapshot import Snapshot
-from atraso.core.errors import AtrasoError
+from atraso.artefact.snapshot import Snapshot, SnapshotHead
+from atraso.serving.problems import UnavailableError
 from atraso.serving.snapshots import SnapshotPlaces
-
-log = logging.getLogger("atraso.state")
 
 # A snapshot of an older minute is not used: whoever makes them stands still.
 OLD_AFTER_MINUTES = 3
 ASKED_AT_ONCE = 4
 ANSWER_WITHIN_S = 5.0
+RETRY_AFTER_S = 1.0
 MAX_KEPT = 4
 LENGTH_BYTES = 8
 NOTHING_KNOWN = Moment(0, None)
-
-
-class StateUnavailableError(AtrasoError):
-    """The state of a moment cannot be told now."""
 
 
 class AskedMoment(msgspec.Struct, frozen=True):
@@ -75,8 +69,13 @@ class AirportState:
             self._renew(number, minute)
         return self._moment
 
+    @property
+    def head(self) -> SnapshotHead | None:
+        """What the latest snapshot is of, as `now` met it."""
+        return self._snapshot.head if self._snapshot else None
+
     async def at(self, at_utc: int) -> Moment:
-        """Return another moment, in UTC minutes; raises StateUnavailableError."""
+        """Return another moment, in UTC minutes; raises UnavailableError."""
         if not self.known or self._source.address is None:
             return NOTHING_KNOWN
         key = self._source.places.number, at_utc
@@ -88,7 +87,7 @@ class AirportState:
                     content = await _ask(self._source.address, AskedMoment(at_utc, self._checksum))
                 snapshot = Snapshot(content) if content else None
             except (OSError, TimeoutError, ValueError, EOFError, msgspec.MsgspecError) as error:
-                raise StateUnavailableError("the state at that moment cannot be told now") from error
+                raise UnavailableError("the state at that moment cannot be told now", RETRY_AFTER_S) from error
         moment = self._judged(snapshot, at_utc, snapshot.head.at_utc if snapshot else at_utc)
         self._kept[key] = moment
         while len(self._kept) > MAX_KEPT:

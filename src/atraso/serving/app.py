@@ -18,6 +18,7 @@ from atraso.artefact.store import Store
 from atraso.core.errors import AtrasoError
 from atraso.ledger.status import Status
 from atraso.serving.accounts import Accounts
+from atraso.serving.airport_state import AirportState, StateSource
 from atraso.serving.books import Books
 from atraso.serving.bulletin import Bulletin
 from atraso.serving.challenge import Challenge
@@ -32,6 +33,8 @@ from atraso.serving.ops import ops_routes
 from atraso.serving.pages import page_routes, page_templates
 from atraso.serving.predictions import DEFAULT_LIMITS, Limits, Predictions
 from atraso.serving.problems import MethodNotAllowedError, NoSuchRouteError, refusal_of
+from atraso.serving.state_route import state_routes
+from atraso.serving.wire import ModelName
 from atraso.telemetry.cells import Board, Recorder
 
 
@@ -48,6 +51,7 @@ class Worker:
     models: Store | None = None
     ledger: Callable[[], Status] | None = None
     bulletin: Bulletin = field(default_factory=Bulletin)
+    state: StateSource = field(default_factory=StateSource)
     next_id: Identifiers = field(default_factory=Identifiers)
 
 
@@ -60,9 +64,10 @@ def create_app(scorer: Scorer, worker: Worker | None = None) -> Front:
 def create_routes(scorer: Scorer, worker: Worker) -> Routes:
     """Return all that is served with the model of *scorer*."""
     limits, now = worker.limits, worker.now
-    predictions = Predictions(scorer, limits, now, worker.books, worker.next_id)
+    airport = AirportState(worker.state, scorer.manifest.checksum)
+    predictions = Predictions(scorer, limits, now, worker.books, worker.next_id, state=airport)
     challenge = Challenge(scorer, limits)
-    inference = Inference(scorer, limits)
+    inference = Inference(scorer, limits, now, airport)
     templates = page_templates(scorer.manifest)
     form = OldForm(scorer, templates.get_template("class.html"))
     document = openapi_document(scorer, predictions, limits)
@@ -75,6 +80,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
             bulletin=worker.bulletin,
             ledger=worker.ledger,
         ),
+        *state_routes(airport, ModelName(scorer.manifest.airport, scorer.manifest.version), scorer.zones, now),
         *inference.routes(),
         *worker.accounts.routes(),
         *page_routes(templates, scorer.manifest, predictions, document, now, asks=worker.accounts.page_asks),
