@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from atraso.core.errors import LedgerError
+from atraso.core.live import KnownFlight
 from atraso.ledger.commands import FlightReport, Reported
 from atraso.ledger.database import ledger_url, open_engine
 from atraso.ledger.desk import Desk
-from atraso.core.live import KnownFlight
 from atraso.ledger.following import changes
 from atraso.ledger.schema import DEPARTURES, SCHEDULE
 from tests.ledger.places import BEGAN_MS, SCHEDULED_UTC, Place, heard, report, running

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from atraso.core.live import KnownFlight
 from atraso.ledger.database import ledger_url, open_engine
 from atraso.ledger.desk import Desk
-from atraso.core.live import KnownFlight
 from atraso.ledger.following import changes
 from tests.ledger.places import BEGAN_MS, SCHEDULED_UTC, Place, heard, report, running
 

@@ -66,12 +66,18 @@ class LiveScorer:
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
-        self._cards = [scorer.scorecard(SCHEDULE.name, schedule=s) for s in (True, False)] + live_cards(scorer)
-        self._place = {(card.lead, card.schedule): place for place, card in enumerate(self._cards)}
+
+    # Made when first needed: a service that hears nothing of departures does without.
+    @cached_property
+    def _cards(self) -> list[Scorecard]:
+        return [self._scorer.scorecard(SCHEDULE.name, schedule=s) for s in (True, False)] + live_cards(self._scorer)
+
+    @cached_property
+    def _place(self) -> dict[tuple[str, bool], int]:
+        return {(card.lead, card.schedule): place for place, card in enumerate(self._cards)}
 
     @cached_property
     def _sums(self) -> TimetableSums:
-        # Made when first needed: a service that hears nothing of departures does without.
         return TimetableSums(self._cards, self._scorer.rates, self._scorer.days_off)
 
     def predict(

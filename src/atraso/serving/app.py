@@ -34,7 +34,6 @@ from atraso.serving.pages import page_routes, page_templates
 from atraso.serving.predictions import DEFAULT_LIMITS, Limits, Predictions
 from atraso.serving.problems import MethodNotAllowedError, NoSuchRouteError, refusal_of
 from atraso.serving.state_route import state_routes
-from atraso.serving.wire import ModelName
 from atraso.telemetry.cells import Board, Recorder
 
 
@@ -80,7 +79,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
             bulletin=worker.bulletin,
             ledger=worker.ledger,
         ),
-        *state_routes(airport, ModelName(scorer.manifest.airport, scorer.manifest.version), scorer.zones, now),
+        *state_routes(airport, scorer.manifest, now),
         *inference.routes(),
         *worker.accounts.routes(),
         *page_routes(templates, scorer.manifest, predictions, document, now, asks=worker.accounts.page_asks),

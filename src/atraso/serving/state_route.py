@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from atraso.artefact.manifest import Manifest
 from atraso.core.flights import moment_from_utc_minutes
 from atraso.serving.airport_state import AirportState
 from atraso.serving.wire import ModelName
@@ -64,10 +65,10 @@ class StateAnswer(msgspec.Struct, frozen=True):
     airports: list[AirportAnswer]
 
 
-def state_routes(
-    state: AirportState, model: ModelName, zones: Mapping[str, ZoneInfo], now: Callable[[], float]
-) -> list[Route]:
-    """Return the route."""
+def state_routes(state: AirportState, manifest: Manifest, now: Callable[[], float]) -> list[Route]:
+    """Return the route, for the model of *manifest*."""
+    model = ModelName(manifest.airport, manifest.version)
+    zones = {airport.icao: ZoneInfo(airport.zone) for airport in manifest.airports}
 
     async def tell(request: Request) -> Response:
         content = msgspec.json.encode(state_answer(state, model, zones, now()))
@@ -77,7 +78,7 @@ def state_routes(
 
 
 def state_answer(state: AirportState, model: ModelName, zones: Mapping[str, ZoneInfo], seconds: float) -> StateAnswer:
-    """Return what is known at *seconds* since 1970."""
+    """Return what is known at *seconds* since 1970; *zones* are by airport of departure."""
     moment, head = state.now(seconds), state.head
     if head is None:
         return StateAnswer(model, 0, None, "schedule", None, None, [])
