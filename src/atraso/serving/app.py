@@ -16,11 +16,13 @@ from starlette.responses import Response
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.store import Store
 from atraso.core.errors import AtrasoError
+from atraso.ledger.commands import Report, Reported
 from atraso.ledger.status import Status
 from atraso.serving.accounts import Accounts
 from atraso.serving.books import Books
 from atraso.serving.bulletin import Bulletin
 from atraso.serving.challenge import Challenge
+from atraso.serving.departures import Departures
 from atraso.serving.front import Front, Handler, Routes
 from atraso.serving.guard import Guard
 from atraso.serving.headers import SecurityHeaders
@@ -47,6 +49,7 @@ class Worker:
     books: Books = field(default_factory=lambda: Books(Recorder()))
     models: Store | None = None
     ledger: Callable[[], Status] | None = None
+    report: Callable[[Report], Reported] | None = None
     bulletin: Bulletin = field(default_factory=Bulletin)
     next_id: Identifiers = field(default_factory=Identifiers)
 
@@ -61,6 +64,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
     """Return all that is served with the model of *scorer*."""
     limits, now = worker.limits, worker.now
     predictions = Predictions(scorer, limits, now, worker.books, worker.next_id)
+    departures = Departures(scorer, limits, now, worker.report, worker.books)
     challenge = Challenge(scorer, limits)
     inference = Inference(scorer, limits)
     templates = page_templates(scorer.manifest)
@@ -88,6 +92,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
     rest.router.redirect_slashes = False  # a redirect would be built from the client's own Host header
     table: dict[str, dict[str, Handler]] = {
         "/v1/predictions": {"GET": predictions.get, "HEAD": predictions.get, "POST": predictions.post},
+        "/v1/departures": {"POST": departures.post},
         "/predict": {"GET": form.get, "HEAD": form.get, "POST": challenge.post},
         **inference.handlers(),
     }

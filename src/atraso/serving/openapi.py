@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -30,6 +31,8 @@ _SHAPES = (
     wire.PredictionRequest,
     wire.FlightQuery,
     wire.Answer,
+    wire.DeparturesRequest,
+    wire.DeparturesAnswer,
     wire.ChallengeRequest,
     wire.ChallengeClasses,
     InferRequest,
@@ -52,6 +55,7 @@ KEY_SCHEME = {
 }
 LOGIN_SCHEME = {"type": "http", "scheme": "basic", "description": "Name and password, as the directory knows them."}
 _KEY_STATUSES = (401, 403, 429, 503)
+_REPORTED = {"received": 1, "new": 1, "state": {"version": 1_793_491_200_000}, "warnings": []}
 _EXAMPLE_ID = "01KAQ5V8Z0M4T7C2P9R3X6W1JD"
 _NAUGHT_OR_ONE = {"type": "integer", "enum": [0, 1]}
 _BODY_STATUSES = (400, 401, 403, 408, 413, 415, 422, 429, 431, 500, 503)
@@ -62,11 +66,15 @@ def openapi_document(scorer: Scorer, predictions: Predictions, limits: Limits) -
     """Return the document for a service with this model and these limits; its examples are the model's own answers."""
     _, schemas = msgspec.json.schema_components(_SHAPES, ref_template="#/components/schemas/{name}")
     query = schemas.pop("FlightQuery")
-    for request in ("PredictionRequest", "ChallengeRequest"):
-        schemas[request]["properties"]["flights"] |= {
+    for request, name in (
+        ("PredictionRequest", "flights"),
+        ("ChallengeRequest", "flights"),
+        ("DeparturesRequest", "departures"),
+    ):
+        schemas[request]["properties"][name] |= {
             "minItems": 1,
             "maxItems": limits.max_flights,
-            "description": f"1 to {limits.max_flights:,} flights.",
+            "description": f"1 to {limits.max_flights:,} {name}.",
         }
     return {
         "openapi": "3.1.0",
@@ -136,6 +144,17 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
                 parameters=_parameters(query, {**flight, "explain": "true", "as_of": asked["as_of"]}),
             ),
         },
+        "/v1/departures": {
+            "post": _operation(
+                "reportDepartures",
+                "Report departures",
+                "That flights left, that they are cancelled, or that they are scheduled. A report may be sent again: "
+                "what is known changes nothing. Of several reports of a flight the one found out last is true.",
+                _json("DeparturesAnswer", _REPORTED),
+                _BODY_STATUSES,
+                body=_json("DeparturesRequest", {"departures": [_left(flight)]}),
+            )
+        },
         "/predict": {
             "post": _operation(
                 "predictChallenge",
@@ -176,6 +195,12 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
         "/": {"get": _operation("page", "The page", "Asks and answers for one flight, for people.", _html(), ())},
         "/docs": {"get": _operation("docs", "The reference", "This document, for people.", _html(), ())},
     }
+
+
+def _left(flight: Json) -> Json:
+    """Return the report that *flight* left a quarter of an hour late."""
+    scheduled = datetime.fromisoformat(flight["scheduled_departure"])
+    return {**flight, "actual_departure": (scheduled + timedelta(minutes=15)).isoformat()}
 
 
 def _challenge_example(scorer: Scorer) -> tuple[Json | None, Json | None]:

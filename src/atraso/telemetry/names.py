@@ -10,7 +10,9 @@ from enum import IntEnum
 from itertools import product
 
 # Routes, as the label `route`; a path that is none of these counts as "other".
-ROUTES = ("/v1/predictions", "/predict", "/v2/infer", "/v1/model", "/health", "/metrics", "page", "other")
+ROUTES = (
+    "/v1/predictions", "/predict", "/v2/infer", "/v1/departures", "/v1/model", "/health", "/metrics", "page", "other",
+)  # fmt: skip
 
 
 class Outcome(IntEnum):
@@ -80,8 +82,15 @@ LEDGER_ROWS = Metric(
 MODEL_SWAPS = Metric(
     "atraso_model_swap_total", COUNTER, "Changes of the model in use, by result.", (("result", ("ok", "failed")),)
 )
+DEPARTURES = Metric(
+    "atraso_departures_total",
+    COUNTER,
+    "Reports sent to /v1/departures: new departures and cancellations, flights newly scheduled, what was known before, "
+    "and what was refused.",
+    (("result", ("new", "repeated", "scheduled", "refused")),),
+)
 # Kept in shared memory, one slot a worker.
-COUNTED = (REQUESTS, REQUEST_SECONDS, PROBABILITY, LEDGER_ROWS, MODEL_SWAPS)
+COUNTED = (REQUESTS, REQUEST_SECONDS, PROBABILITY, LEDGER_ROWS, MODEL_SWAPS, DEPARTURES)
 
 WORKERS = Metric("atraso_workers", GAUGE, "Worker processes that are ready.")
 MODEL_INFO = Metric(
