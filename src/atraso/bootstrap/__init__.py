@@ -17,7 +17,7 @@ from atraso.bootstrap.ledger_side import LedgerSide
 from atraso.core.errors import SettingsError
 from atraso.ledger.accounts import AccountsFile, Revocation
 from atraso.ledger.command_socket import ask_running_writer
-from atraso.ledger.commands import Revoke, RevokeKey
+from atraso.ledger.commands import Report, Reported, Revoke, RevokeKey
 from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
 from atraso.ledger.spool import Spool
 from atraso.ledger.status import Status
@@ -83,7 +83,18 @@ def create_worker(
         bulletin=bulletin,
         ledger=ledger,
         state=state or StateSource(),
+        report=functools.partial(_report, settings.data) if _has_ledger(settings) else None,
     )
+
+
+def _has_ledger(settings: Settings) -> bool:
+    return bool(settings.ways) or settings.ledger != "off"
+
+
+def _report(data: Path, report: Report) -> Reported:
+    reported = ask_running_writer(data, report, ASK_WITHIN_S)
+    assert isinstance(reported, Reported)
+    return reported
 
 
 def create_service(settings: Settings, scorer: Scorer) -> Front:
@@ -130,7 +141,7 @@ class Service:
         self._bulletin = Bulletin()
         self._audit: Audit = audit_to() if settings.ways else no_audit
         self._entrance = Entrance(settings, self._audit) if settings.ways else None
-        self._ledger = LedgerSide(settings, listeners.close) if settings.ways or settings.ledger != "off" else None
+        self._ledger = LedgerSide(settings, listeners.close) if _has_ledger(settings) else None
         self.watch = ModelWatch(
             load_model(settings),
             where=functools.partial(model_folder, settings),
@@ -271,7 +282,7 @@ def _check(settings: Settings) -> None:
         from atraso.ledger.database import ledger_url, open_engine  # noqa: PLC0415 - seldom needed here
 
         open_engine(ledger_url(settings.data, settings.ledger_url.reveal())).dispose()
-    if settings.ways or settings.ledger != "off":
+    if _has_ledger(settings):
         try:
             settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

@@ -146,9 +146,8 @@ class Predictions:
         raw = _encode(query)
         request = self._request_of(raw)
         try:
-            when = self._at_present(request)
-            if request.as_of is not None:
-                when = self._at_another(request.as_of, NOTHING_KNOWN)
+            text = request.as_of
+            when = self._at_present(request) if text is None else self._at_another(text, NOTHING_KNOWN)
             _, answer = self._told(request, when)
         except FieldError:
             raise WrongPlacesError(self._wrong_in_query(raw)) from None
