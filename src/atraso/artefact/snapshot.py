@@ -26,7 +26,7 @@ _PARTS_OF_KIND = {kind: tuple(PARTS.index(part) for part in parts) for kind, par
 
 
 class SnapshotHead(msgspec.Struct, frozen=True):
-    """What a snapshot is of: the model's checksum, the moment, the ledger's version, what was reported last.
+    """What a snapshot is of: the model's checksum, the moment, the ledger's version, what was reported.
 
     `variants` are the offsets from UTC (minutes, per origin) for which there are sums, `keys` the keys of each kind in
     the order of their rows; `shape` is (cards, columns). `timetable` are the published flights around the moment.
@@ -36,6 +36,7 @@ class SnapshotHead(msgspec.Struct, frozen=True):
     model: str
     version: int
     at_utc: int
+    oldest_departure_utc: int | None
     newest_departure_utc: int | None
     schedule_known: bool
     variants: list[dict[str, int]]

@@ -31,19 +31,24 @@ class StateKeeper:
         self._checksum, self._zones = scorer.manifest.checksum, scorer.zones
         self._sums = StateSums(live_cards(scorer))
         self._flights = LiveFlights()
-        self._published_minute = 0
+        self._published = 0, 0
         self.version = 0
 
-    def look(self, now_s: float) -> None:
-        """Take in what is new, and publish where that or the minute is another."""
+    def follow(self) -> None:
+        """Take in what is new."""
         version, flights = self._follow(self.version)
         if version < self.version:  # another ledger has taken its place
             self._flights, (version, flights) = LiveFlights(), self._follow(0)
         self._flights.take(flight for flight in flights if flight.origin in self._zones)
+        self.version = version
+
+    def look(self, now_s: float) -> None:
+        """Take in what is new, and publish where that or the minute is another."""
+        self.follow()
         minute = int(now_s) // 60
-        if version != self.version or minute != self._published_minute:
-            self.version, self._published_minute = version, minute
+        if self._published != (self.version, minute):
             self._publish(self.snapshot(minute), int(now_s))
+            self._published = self.version, minute
 
     def snapshot(self, at: int) -> bytes:
         """Return the snapshot of the minute *at* (UTC)."""
@@ -64,6 +69,7 @@ class StateKeeper:
             model=self._checksum,
             version=self.version,
             at_utc=at,
+            oldest_departure_utc=flights.oldest_departure(),
             newest_departure_utc=flights.newest_departure(at),
             schedule_known=schedule,
             variants=offsets if sums else [],

@@ -75,24 +75,27 @@ def keep_state(
                     complain_at = now + COMPLAIN_EVERY_S
                     log.error("The ledger cannot be followed (%s): the state stays as it was.", told(error))
         if select.select([address.listener], [], [], max(next_look - time.monotonic(), 0.0))[0]:
-            _serve_one(address.listener, keeper, scorer.manifest.checksum)
+            with contextlib.suppress(*DATABASE_ERRORS, msgspec.MsgspecError):
+                _serve_one(address.listener, keeper, scorer.manifest.checksum)
 
 
 def _serve_one(listener: socket.socket, keeper: StateKeeper, checksum: str) -> None:
     """Answer one process of the same user with the snapshot of the moment that it asks for."""
-    with contextlib.suppress(OSError, msgspec.MsgspecError):
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(CLIENT_TIMEOUT_S)
-            peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
-            if _PEER.unpack(peer)[1] != os.getuid():
-                return
-            length = int.from_bytes(_read(connection, LENGTH_BYTES), "little")
-            if not 0 < length <= MAX_REQUEST_BYTES:
-                return
-            asked = _decode(_read(connection, length))
-            content = keeper.snapshot(asked.at_utc) if asked.model == checksum else b""
-            connection.sendall(len(content).to_bytes(LENGTH_BYTES, "little") + content)
+    connection, _ = listener.accept()
+    with connection:
+        connection.settimeout(CLIENT_TIMEOUT_S)
+        peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        if _PEER.unpack(peer)[1] != os.getuid():
+            return
+        length = int.from_bytes(_read(connection, LENGTH_BYTES), "little")
+        if not 0 < length <= MAX_REQUEST_BYTES:
+            return
+        asked = _decode(_read(connection, length))
+        content = b""
+        if asked.model == checksum:
+            keeper.follow()
+            content = keeper.snapshot(asked.at_utc)
+        connection.sendall(len(content).to_bytes(LENGTH_BYTES, "little") + content)
 
 
 def _read(connection: socket.socket, size: int) -> bytes:

@@ -100,6 +100,12 @@ class LiveFlights:
             self._published[row], self._cancelled[row] = flight.published, flight.cancelled
             self._made = None
 
+    def oldest_departure(self) -> int | None:
+        """Return when the first departure that is known left, or None."""
+        actual = np.frombuffer(self._actual, dtype=np.int64)
+        left = actual[(actual < NOT_YET) & ~np.frombuffer(self._cancelled, dtype=np.bool_)]
+        return int(left.min()) if len(left) else None
+
     def newest_departure(self, at: int) -> int | None:
         """Return when the last departure by the minute *at* left, or None."""
         actual = np.frombuffer(self._actual, dtype=np.int64)

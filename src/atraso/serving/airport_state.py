@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import msgspec
 
 from atraso.artefact.live import Moment
 from atraso.artefact.snapshot import Snapshot, SnapshotHead
+from atraso.core.keys import MINUTES_A_DAY
 from atraso.serving.problems import UnavailableError
 from atraso.serving.snapshots import SnapshotPlaces
 
 # A snapshot of an older minute is not used: whoever makes them stands still.
 OLD_AFTER_MINUTES = 3
+# What is usual here has to be known before it can be told what is unusual.
+KNOWN_FOR_DAYS = 7
 ASKED_AT_ONCE = 4
 ANSWER_WITHIN_S = 5.0
 RETRY_AFTER_S = 1.0
-MAX_KEPT = 4
 LENGTH_BYTES = 8
 NOTHING_KNOWN = Moment(0, None)
 
@@ -51,7 +52,6 @@ class AirportState:
         self._number = self._minute = 0
         self._snapshot: Snapshot | None = None
         self._moment = NOTHING_KNOWN
-        self._kept: OrderedDict[tuple[int, int], Moment] = OrderedDict()
         self._asking = asyncio.Semaphore(ASKED_AT_ONCE)
 
     @property
@@ -75,12 +75,9 @@ class AirportState:
         return self._snapshot.head if self._snapshot else None
 
     async def at(self, at_utc: int) -> Moment:
-        """Return another moment, in UTC minutes; raises UnavailableError."""
+        """Return another moment, in UTC minutes, with all in it that was stored before; raises UnavailableError."""
         if not self.known or self._source.address is None:
             return NOTHING_KNOWN
-        key = self._source.places.number, at_utc
-        if (kept := self._kept.get(key)) is not None:
-            return kept
         async with self._asking:
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
@@ -88,11 +85,7 @@ class AirportState:
                 snapshot = Snapshot(content) if content else None
             except (OSError, TimeoutError, ValueError, EOFError, msgspec.MsgspecError) as error:
                 raise UnavailableError("the state at that moment cannot be told now", RETRY_AFTER_S) from error
-        moment = self._judged(snapshot, at_utc, snapshot.head.at_utc if snapshot else at_utc)
-        self._kept[key] = moment
-        while len(self._kept) > MAX_KEPT:
-            self._kept.popitem(last=False)
-        return moment
+        return self._judged(snapshot, at_utc, snapshot.head.at_utc if snapshot else at_utc)
 
     def _renew(self, number: int, minute: int) -> None:
         if number != self._number:
@@ -112,9 +105,12 @@ class AirportState:
             return NOTHING_KNOWN
         if abs(at_utc - made_for) > OLD_AFTER_MINUTES:
             return Moment(at_utc, None)
-        newest = snapshot.head.newest_departure_utc
-        if newest is None:
+        oldest, newest = snapshot.head.oldest_departure_utc, snapshot.head.newest_departure_utc
+        if oldest is None or newest is None:
             return Moment(at_utc, snapshot)
+        if at_utc - oldest < KNOWN_FOR_DAYS * MINUTES_A_DAY:
+            why = f"departures are known for less than {KNOWN_FOR_DAYS} days: the answer is that of the schedule"
+            return Moment(at_utc, snapshot, fresh=False, why=why)
         silent = at_utc - newest
         if silent > self._source.stale_minutes:
             why = f"no departure was reported for {_span(silent)}: the answer is that of the schedule"
