@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atraso.stress.certificates import CLIENT, Certificates
@@ -81,6 +81,13 @@ def launched(
 
     It is stopped afterwards. Waiting raises StressError for a service that does not start.
     """
+    with launched_with(variables, repr(name.value)) as ready:
+        yield lambda: replace(ready(), context=context)
+
+
+@contextlib.contextmanager
+def launched_with(variables: Mapping[str, str], name: str) -> Iterator[Callable[[], Service]]:
+    """Run a service as `launched` does; *name* is what it is called where it does not start."""
     log = Path(variables["ATRASO_DATA"]) / "service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
@@ -94,12 +101,12 @@ def launched(
             start_new_session=True,  # Ctrl-C is for this process, which stops the others
         )
     try:
-        yield lambda: Service(_port_of(process, name, log), context)
+        yield lambda: Service(_port_of(process, name, log), None)
     finally:
         _stop(process)
 
 
-def _port_of(process: subprocess.Popen[bytes], name: ServiceName, log: Path) -> int:
+def _port_of(process: subprocess.Popen[bytes], name: str, log: Path) -> int:
     assert process.stdout is not None
     end = time.monotonic() + START_WITHIN_S
     said = b""
@@ -114,7 +121,7 @@ def _port_of(process: subprocess.Popen[bytes], name: ServiceName, log: Path) -> 
         if not chunk:
             break
     lines = log.read_text(errors="replace").strip().splitlines()[-3:]
-    raise StressError(f"The service {name.value!r} did not start: {' '.join(lines) or 'it said nothing'}")
+    raise StressError(f"The service {name} did not start: {' '.join(lines) or 'it said nothing'}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
