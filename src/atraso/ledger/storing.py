@@ -12,8 +12,9 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
+from atraso.ledger.latest import NEWER_WINS, latest_of
 from atraso.ledger.records import Row
-from atraso.ledger.schema import KEYS, PREDICTIONS, RUNS, SPOOLS
+from atraso.ledger.schema import KEYS, LATEST, PREDICTIONS, RUNS, SPOOLS
 
 # What a database answers to a row that it will never take; everything else may pass later.
 REFUSALS = (
@@ -23,6 +24,9 @@ REFUSALS = (
     UnicodeError,
     ValueError,
 )
+
+
+DO_NOTHING = "DO NOTHING"
 
 
 @dataclass(slots=True)
@@ -41,7 +45,7 @@ class Batch:
 
 def store(connection: Connection, batch: Batch) -> int:
     """Store *batch* and return how many rows are new; those that were there already stay as they are."""
-    new = insert_rows(connection, PREDICTIONS, batch.rows)
+    new = insert_predictions(connection, batch.rows)
     if new and batch.run is not None:
         total = RUNS.c.rows_stored + new
         connection.execute(update(RUNS).where(RUNS.c.run == batch.run).values(rows_stored=total, at_s=int(time.time())))
@@ -62,10 +66,18 @@ def store(connection: Connection, batch: Batch) -> int:
     return new
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+def insert_predictions(connection: Connection, rows: Sequence[Row]) -> int:
+    """Insert predictions and keep the latest of each flight; return how many are new, as `insert_rows` does."""
+    new = insert_rows(connection, PREDICTIONS, rows)
+    insert_rows(connection, LATEST, latest_of(rows), NEWER_WINS)
+    return new
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], conflict: str = DO_NOTHING) -> int:
     """Insert *rows*, whose values are in the order of the table's columns, where there is no such key yet.
 
-    Returns how many there were not. Raises one of `REFUSALS` for a row that can never be taken.
+    Returns how many there were not. Raises one of `REFUSALS` for a row that can never be taken. *conflict* is what
+    SQL is to do with a key that is there; no two of *rows* may have the same key then.
     """
     if not rows:
         return 0
@@ -73,7 +85,8 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> in
     # The driver itself is asked: SQLAlchemy would look at each row before.
     cursor: Any = connection.connection.cursor()
     try:
-        return _copied(cursor, table, rows) if connection.dialect.name == "postgresql" else _many(cursor, table, rows)
+        insert_into = _copied if connection.dialect.name == "postgresql" else _many
+        return insert_into(cursor, table, rows, conflict)
     except (dbapi.DataError, dbapi.IntegrityError) as error:
         raise DataError(None, None, error) from error
     except dbapi.Error as error:
@@ -82,13 +95,13 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> in
         cursor.close()
 
 
-def _many(cursor: Any, table: Table, rows: Sequence[Row]) -> int:
+def _many(cursor: Any, table: Table, rows: Sequence[Row], conflict: str) -> int:
     marks = ", ".join("?" * len(table.columns))
-    cursor.executemany(f"INSERT INTO {table.name} ({_names(table)}) VALUES ({marks}) ON CONFLICT DO NOTHING", rows)  # noqa: S608 - ours
+    cursor.executemany(f"INSERT INTO {table.name} ({_names(table)}) VALUES ({marks}) ON CONFLICT {conflict}", rows)  # noqa: S608 - ours
     return int(cursor.rowcount)
 
 
-def _copied(cursor: Any, table: Table, rows: Sequence[Row]) -> int:
+def _copied(cursor: Any, table: Table, rows: Sequence[Row], conflict: str) -> int:
     """Insert by way of COPY, which is several times faster but knows no conflicts: so into a table of our own first."""
     incoming = f"incoming_{table.name}"
     names = _names(table)
@@ -96,8 +109,11 @@ def _copied(cursor: Any, table: Table, rows: Sequence[Row]) -> int:
     with cursor.copy(f"COPY {incoming} ({names}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
+    # Rows are changed in the order of their key: two services that share a database never wait in a circle then.
+    key = ", ".join(column.name for column in table.primary_key.columns)
+    order = "" if conflict == DO_NOTHING else f"ORDER BY {key}"
     cursor.execute(
-        f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {incoming} ON CONFLICT DO NOTHING"  # noqa: S608 - ours
+        f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {incoming} {order} ON CONFLICT {conflict}"  # noqa: S608 - ours
     )
     new = int(cursor.rowcount)
     cursor.execute(f"DELETE FROM {incoming}")  # noqa: S608 - ours
@@ -112,7 +128,7 @@ def refused_among(connection: Connection, rows: Sequence[Row]) -> bool:
     """Return whether the database would refuse *rows*; nothing is stored."""
     attempt = connection.begin_nested()
     try:
-        insert_rows(connection, PREDICTIONS, rows)
+        insert_predictions(connection, rows)
     except REFUSALS:
         return True
     finally:

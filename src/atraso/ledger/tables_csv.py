@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Engine, Table, select
@@ -15,7 +16,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Engine, Table, selec
 from atraso.ledger.database import LedgerError
 from atraso.ledger.records import Row
 from atraso.ledger.schema import DEPARTURES, PREDICTIONS
-from atraso.ledger.storing import REFUSALS, insert_rows
+from atraso.ledger.storing import REFUSALS, insert_predictions, insert_rows
 
 TABLES = {"predictions": PREDICTIONS, "departures": DEPARTURES}
 ROWS_AT_A_TIME = 5000
@@ -70,7 +71,8 @@ def import_table(engine: Engine, name: str, source: Path, between: Callable[[], 
             for first, rows in _parts(file, table, source):
                 try:
                     with engine.begin() as connection:
-                        new += insert_rows(connection, table, rows)
+                        insert = insert_predictions if table is PREDICTIONS else partial(insert_rows, table=table)
+                        new += insert(connection, rows=rows)
                 except REFUSALS:
                     raise LedgerError(
                         f"{source}: the database does not take one of the {len(rows)} rows from line {first} on."
