@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from atraso.training.rolling import DRAWS, SEED
+DRAWS = 400
+SEED = 20170101
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -51,6 +52,15 @@ class DayBlocks:
         """Return the mean of *values*, one per flight."""
         sums = np.bincount(self._place, weights=values, minlength=len(self._flights))
         return Estimate.of(float(values.mean()), (self._times @ sums) / (self._times @ self._flights))
+
+    def ratio(self, above: Floats, below: Floats) -> Estimate:
+        """Return the sum of *above* over that of *below*, one of each per flight."""
+        n = len(self._flights)
+        over, under = (np.bincount(self._place, weights=values, minlength=n) for values in (above, below))
+        sums = self._times @ under
+        drawn = np.divide(self._times @ over, sums, out=np.full(len(sums), np.nan), where=sums > 0)
+        whole = float(below.sum())
+        return Estimate.of(float(above.sum()) / whole if whole > 0 else float("nan"), drawn)
 
     def auc(self, late: Labels, score: Floats) -> Floats:
         """Return the AUC of every draw (draws,), ties counting half; NaN where a draw has one class only."""
