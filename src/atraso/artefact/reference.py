@@ -1,8 +1,8 @@
 """What a model was made of, for comparison: read from the tables that its artefact carries anyway.
 
 The frozen rates hold how many flights each key had, the older the less. Their counts are the shares of airlines,
-routes, times and weekdays. What the model says of such flights is asked of it: flights are made of the counted keys (airline,
-route and hour; flight number; weekday), since the artefact holds no flights.
+routes, times and weekdays. What the model says of such flights is asked of it: flights are made of the counted keys
+(airline, route and hour; flight number; weekday), since the artefact holds no flights.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ PREDICTIONS = Table(
     sqlite_with_rowid=False,
 )
 
-# Of each flight, as of each lead, basis and model, the prediction with the greatest identifier: what quality and drift
-# read, which never look through all predictions. The key begins with the time, so that it serves a range of days.
+# Of each flight, as of each lead, basis and model, the latest prediction (`latest.py`): what quality and drift read,
+# which never look through all predictions. The key begins with the time, so that it serves a range of days.
 LATEST = Table(
     "latest_predictions",
     METADATA,

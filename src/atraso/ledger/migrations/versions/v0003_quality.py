@@ -45,7 +45,8 @@ def upgrade() -> None:
     )
     op.execute(
         f"INSERT INTO latest_predictions ({_KEY}, {_REST}) SELECT {_KEY}, {_REST} FROM ("  # noqa: S608 - ours
-        f"SELECT {_KEY}, {_REST}, ROW_NUMBER() OVER (PARTITION BY {_KEY} ORDER BY id DESC) AS place "
+        f"SELECT {_KEY}, {_REST}, ROW_NUMBER() OVER ("
+        f"PARTITION BY {_KEY} ORDER BY CASE WHEN as_of_s < scheduled_utc * 60 THEN 0 ELSE 1 END, id DESC) AS place "
         f"FROM (SELECT * FROM predictions ORDER BY id DESC LIMIT {FILLED_FROM}) AS recent"
         ") AS ranked WHERE place = 1"
     )
