@@ -32,7 +32,7 @@ from atraso.core.drift import (
 )
 from atraso.core.flights import EPOCH_ORDINAL, FlightTable
 from atraso.core.keys import EPOCH_WEEKDAY, MINUTES_A_DAY
-from atraso.core.rates import LATE, N
+from atraso.core.rates import LATE, FrozenRates, N
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,26 +47,30 @@ FIVE_MINUTES_AN_HOUR = 12
 
 def reference_of(scorer: Scorer) -> Reference:
     """Return the shares and scores of the flights that the model of *scorer* was made of."""
-    airlines = _summed((parts[1], n) for parts, n in _counted(scorer, "airline"))
-    routes = _summed((f"{origin}-{destination}", n) for (origin, destination), n in _counted(scorer, "route"))
-    week = _counted(scorer, "hour_of_week")
+    edges = tuple(np.quantile(_scores(scorer), np.arange(1, SCORE_PARTS) / SCORE_PARTS).tolist())
+    scores = Shares(dict.fromkeys(score_parts(edges), 1 / SCORE_PARTS))
+    return Reference(scorer.manifest.version, shares_of(scorer.rates) | {SCORE: scores}, edges)
+
+
+def shares_of(rates: FrozenRates) -> dict[str, Shares]:
+    """Return how the flights that *rates* were learnt from were spread, by group."""
+    airlines = _summed((parts[1], n) for parts, n in _counted(rates, "airline"))
+    routes = _summed((f"{origin}-{destination}", n) for (origin, destination), n in _counted(rates, "route"))
+    week = _counted(rates, "hour_of_week")
     slots = _summed((slot_of(int(hour)), n) for (_, _, hour), n in week)
     days = _summed((WEEKDAYS[int(weekday)], n) for (_, weekday, _), n in week)
-    edges = tuple(np.quantile(_scores(scorer), np.arange(1, SCORE_PARTS) / SCORE_PARTS).tolist())
-    groups = {
+    return {
         AIRLINE: Shares.of(airlines),
         ROUTE: Shares.of(routes),
-        NUMBER: _numbers(scorer),
+        NUMBER: _numbers(rates),
         TIME: Shares(_shares(slots, (slot_of(hour) for hour in range(24)))),
         WEEKDAY: Shares(_shares(days, WEEKDAYS)),
-        SCORE: Shares(dict.fromkeys(score_parts(edges), 1 / SCORE_PARTS)),
     }
-    return Reference(scorer.manifest.version, groups, edges)
 
 
-def _counted(scorer: Scorer, kind: str) -> list[tuple[tuple[str, ...], float]]:
+def _counted(rates: FrozenRates, kind: str) -> list[tuple[tuple[str, ...], float]]:
     """Return the parts of each key of *kind*, and its flights."""
-    keys, sums = scorer.rates.tables[kind]
+    keys, sums = rates.tables[kind]
     return [(tuple(str(key).split("|")), float(n)) for key, n in zip(keys, sums[:, N], strict=True)]
 
 
@@ -82,12 +86,12 @@ def _shares(counts: Mapping[str, float], values: Iterable[str]) -> dict[str, flo
     return {value: counts.get(value, 0.0) / total for value in values}
 
 
-def _numbers(scorer: Scorer) -> Shares:
+def _numbers(rates: FrozenRates) -> Shares:
     """Return what share of flights had a number that had flown, and which these are.
 
     As many flights have a new number as had one that was seen once (Good 1953, after Turing).
     """
-    counted = _counted(scorer, "flight")
+    counted = _counted(rates, "flight")
     new = sum(n for _, n in counted if n <= 1.0) / sum(n for _, n in counted)
     known = frozenset("|".join(parts) for parts, _ in counted)
     return Shares({KNOWN: 1.0 - new, NEW: new}, known, KNOWN)
@@ -133,7 +137,7 @@ def _times(scorer: Scorer, origins: NDArray[np.str_], hours: Ints) -> Ints:
     """Return local times for flights at *hours*: on weekdays and days of the training period, at any five minutes."""
     rng = np.random.default_rng(SEED)
     by_hour: defaultdict[tuple[str, int], list[tuple[int, float]]] = defaultdict(list)
-    for (origin, weekday, hour), n in _counted(scorer, "hour_of_week"):
+    for (origin, weekday, hour), n in _counted(scorer.rates, "hour_of_week"):
         by_hour[origin, int(hour)].append((int(weekday), n))
     first, last = (date.fromisoformat(text).toordinal() - EPOCH_ORDINAL for text in _period(scorer))
     weeks = max(1, (last - first + 1) // 7)

@@ -31,7 +31,7 @@ from atraso.ledger.quality_rows import LatestRow, local_time
 # Fewer say more of chance than of drift.
 LEAST_FLIGHTS = 1000
 # From where an alarm is given: docs/records/drift.json says how often each is exceeded in months without drift.
-THRESHOLDS = {AIRLINE: 0.1, ROUTE: 0.1, NUMBER: 0.1, TIME: 0.1, WEEKDAY: 0.1, SCORE: 0.1}
+THRESHOLDS = {AIRLINE: 0.15, ROUTE: 0.1, NUMBER: 0.1, TIME: 0.1, WEEKDAY: 0.1, SCORE: 0.1}
 
 
 class Population:
@@ -63,14 +63,23 @@ class Population:
 
 
 def features_of(row: LatestRow) -> dict[str, str]:
-    """Return what a flight shows of each group of features, but for the score."""
+    """Return what a predicted flight shows of each group of features, but for the score."""
     local = local_time(row.scheduled_local, row.scheduled_utc)
+    return features_of_flight(
+        row.airline, row.flight_number, row.origin, row.destination, hour=local.hour, weekday=local.weekday()
+    )
+
+
+def features_of_flight(
+    airline: str, flight_number: str, origin: str, destination: str, *, hour: int, weekday: int
+) -> dict[str, str]:
+    """Return what a flight shows of each group, by its scheduled local *hour* and *weekday* (0 is Monday)."""
     return {
-        AIRLINE: row.airline,
-        ROUTE: f"{row.origin}-{row.destination}",
-        NUMBER: f"{row.origin}|{row.airline}|{row.flight_number}",
-        TIME: slot_of(local.hour),
-        WEEKDAY: WEEKDAYS[local.weekday()],
+        AIRLINE: airline,
+        ROUTE: f"{origin}-{destination}",
+        NUMBER: f"{origin}|{airline}|{flight_number}",
+        TIME: slot_of(hour),
+        WEEKDAY: WEEKDAYS[weekday],
     }
 
 

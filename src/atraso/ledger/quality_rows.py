@@ -70,7 +70,7 @@ class Window:
         return self.until_utc - self.days * MINUTES_A_DAY
 
     def of_whom(self, statement: Select[Any]) -> Select[Any]:
-        """Return *statement* for this window's model and lead; what is no probability came from a file and is passed."""
+        """Return *statement* for this model and lead; numbers from a file that are no probability are passed over."""
         statement = statement.where(LATEST.c.delay_probability.between(0.0, 1.0), LATEST.c.base_rate.between(0.0, 1.0))
         if self.model_version is not None:
             statement = statement.where(LATEST.c.model_version == self.model_version)
