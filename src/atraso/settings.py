@@ -84,6 +84,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ledger_keep_days: Annotated[
         int, Meta(ge=0, le=36_500, description="Days that predictions are kept in the ledger at least; 0 keeps all.")
     ] = 90
+    quality_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3660,
+            description="How many days of scheduled departures /v1/quality and the gauges of quality and drift cover.",
+        ),
+    ] = 28
     tls_certificate: Annotated[
         Path | None, Meta(description="Certificate chain (PEM) to serve HTTPS with; needs tls_key.")
     ] = None

@@ -12,9 +12,11 @@ from pathlib import Path
 from atraso.artefact.scorer import Scorer, load_scorer
 from atraso.artefact.store import Store, artefact_stamp
 from atraso.bootstrap.access import Access, Entrance
+from atraso.bootstrap.model_reference import ModelReference
 from atraso.bootstrap.writer_process import WriterProcess
 from atraso.core.errors import SettingsError
 from atraso.ledger.accounts import AccountsFile
+from atraso.ledger.quality_report import QualityFile
 from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
 from atraso.ledger.spool import Spool
 from atraso.ledger.status import Status, StatusBoard
@@ -74,6 +76,7 @@ def create_worker(
         models=model_store(settings),
         bulletin=bulletin,
         ledger=ledger,
+        quality=QualityFile(settings.data).read if settings.ledger != "off" else None,
     )
 
 
@@ -187,6 +190,10 @@ class Service:
             self._settings.ledger_keep_days,
             board=self._ledger,
             in_child=listeners.close,
+            quality_days=self._settings.quality_days if self._settings.ledger != "off" else 0,
+            reference=ModelReference(
+                functools.partial(_model_stamp, self._settings), functools.partial(load_model, self._settings)
+            ),
         )
 
     def tell_workers(self, count: int) -> None:

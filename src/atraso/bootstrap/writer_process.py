@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from atraso.core.drift import Reference
 from atraso.core.errors import AtrasoError
 from atraso.ledger.status import StatusBoard
 
@@ -26,12 +27,24 @@ USER_ERROR = 2
 
 
 class WriterProcess:
-    """Keeps one writer of the folder *data* alive; its process calls *in_child* first, to close what it needs not."""
+    """Keeps one writer of the folder *data* alive; its process calls *in_child* first, to close what it needs not.
+
+    It judges the predictions for the last *quality_days* days (0: none), those of the model *reference* tells of.
+    """
 
     def __init__(
-        self, data: Path, url: str | None, keep_days: int, *, board: StatusBoard, in_child: Callable[[], None]
+        self,
+        data: Path,
+        url: str | None,
+        keep_days: int,
+        *,
+        board: StatusBoard,
+        in_child: Callable[[], None],
+        quality_days: int = 0,
+        reference: Callable[[], Reference | None] = lambda: None,
     ) -> None:
         self._what = (data, url, keep_days)
+        self._quality = (quality_days, reference)
         self._board, self._in_child = board, in_child
         self._context = multiprocessing.get_context("fork")
         self._process: multiprocessing.process.BaseProcess | None = None
@@ -75,7 +88,9 @@ class WriterProcess:
         from atraso.ledger.writer import WriterConfig, run_writer  # noqa: PLC0415
 
         try:
-            run_writer(WriterConfig(*self._what), lambda: os.getppid() == parent, self._board)
+            days, reference = self._quality
+            config = WriterConfig(*self._what, quality_days=days, reference=reference)
+            run_writer(config, lambda: os.getppid() == parent, self._board)
         except AtrasoError as error:
             sys.stderr.write(f"atraso: {error}\n")
             sys.exit(USER_ERROR)

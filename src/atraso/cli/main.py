@@ -12,7 +12,7 @@ from atraso.core.errors import AtrasoError
 
 # Verb -> module that holds a click command of the same name. Modules load when their verb is called, so that
 # `atraso --help` and `atraso serve` stay light.
-VERBS = ("serve", "train", "evaluate", "predict", "model", "ledger", "keys", "stress", "notebook", "publish")
+VERBS = ("serve", "train", "evaluate", "predict", "model", "ledger", "quality", "keys", "stress", "notebook", "publish")
 
 EXIT_USER_ERROR = 2
 

@@ -14,7 +14,7 @@ from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 
 from atraso.core.day_blocks import DayBlocks, Estimate
 from atraso.core.drift import Reference
@@ -22,6 +22,7 @@ from atraso.core.features import OVERDUE_UNTIL_MINUTES
 from atraso.core.flights import DELAYED_AFTER_MINUTES
 from atraso.core.leads import LEADS
 from atraso.core.scores import auc, brier_score, brier_skill, ece, reliability
+from atraso.ledger.database import DATABASE_ERRORS, LedgerError, open_engine, shown, sqlite_file, told
 from atraso.ledger.drift import Population, lead_drift
 from atraso.ledger.quality_report import ALL_MODELS, Bin, Counts, Interval, LeadQuality, Quality, Scores
 from atraso.ledger.quality_rows import (
@@ -33,6 +34,7 @@ from atraso.ledger.quality_rows import (
     local_time,
     read_flights,
 )
+from atraso.ledger.schema import LATEST
 
 JUDGED, WAITING, WITHOUT, LEFT, CANCELLED = Counts.__struct_fields__
 # Enough for an interval; the writer waits meanwhile.
@@ -204,3 +206,23 @@ def _interval(estimate: Estimate) -> Interval | None:
 
 def _flipped(ratio: Interval | None) -> Interval | None:
     return None if ratio is None else (1.0 - ratio[1], 1.0 - ratio[0])
+
+
+def judge_ledger(url: URL, window: Window, reference: Reference | None) -> Quality:
+    """Return what `judge` does of the ledger at *url*, beside its writer; raises LedgerError where it cannot be read."""
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        raise LedgerError(f"There is no ledger in {file}: nothing has been kept yet.")
+    engine = open_engine(url, reading=True)
+    try:
+        with engine.connect() as connection:
+            if not engine.dialect.has_table(connection, LATEST.name):
+                raise LedgerError(
+                    f"The ledger {shown(url)} was written by an older version: start the service once, it is brought "
+                    "to this version then."
+                )
+            return judge(connection, window, reference, lambda: None)
+    except DATABASE_ERRORS as error:
+        raise LedgerError(f"The ledger {shown(url)} cannot be read now: {told(error)}.") from None
+    finally:
+        engine.dispose()

@@ -77,6 +77,11 @@ class Window:
         return statement if self.lead is None else statement.where(LATEST.c.lead == self.lead)
 
 
+def has_predictions(connection: Connection) -> bool:
+    """Return whether there is any prediction of a flight."""
+    return connection.execute(select(LATEST.c.id).limit(1)).first() is not None
+
+
 def read_flights(connection: Connection, window: Window, between: Callable[[], None]) -> Iterator[list[LatestRow]]:
     """Yield the predictions of each flight of *window* together, the flights due last first; some 200,000 at most.
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.store import Store
 from atraso.core.errors import AtrasoError
+from atraso.ledger.quality_report import Quality
 from atraso.ledger.status import Status
 from atraso.serving.accounts import Accounts
 from atraso.serving.books import Books
@@ -32,6 +33,7 @@ from atraso.serving.ops import ops_routes
 from atraso.serving.pages import page_routes, page_templates
 from atraso.serving.predictions import DEFAULT_LIMITS, Limits, Predictions
 from atraso.serving.problems import MethodNotAllowedError, NoSuchRouteError, refusal_of
+from atraso.serving.quality import quality_route
 from atraso.telemetry.cells import Board, Recorder
 
 
@@ -47,6 +49,7 @@ class Worker:
     books: Books = field(default_factory=lambda: Books(Recorder()))
     models: Store | None = None
     ledger: Callable[[], Status] | None = None
+    quality: Callable[[], Quality | None] | None = None
     bulletin: Bulletin = field(default_factory=Bulletin)
     next_id: Identifiers = field(default_factory=Identifiers)
 
@@ -74,7 +77,9 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
             models=worker.models,
             bulletin=worker.bulletin,
             ledger=worker.ledger,
+            quality=worker.quality,
         ),
+        quality_route(worker.quality),
         *inference.routes(),
         *worker.accounts.routes(),
         *page_routes(templates, scorer.manifest, predictions, document, now, asks=worker.accounts.page_asks),

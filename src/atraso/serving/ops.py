@@ -13,8 +13,10 @@ from starlette.routing import Route
 from atraso.artefact.manifest import Manifest
 from atraso.artefact.store import Store
 from atraso.core.leads import SCHEDULE
+from atraso.ledger.quality_report import Quality
 from atraso.ledger.status import Status
 from atraso.serving.bulletin import Bulletin
+from atraso.serving.quality import quality_gauges
 from atraso.serving.wire import HealthAnswer, ModelCard, ModelList, ModelName, ReadyAnswer
 from atraso.telemetry.cells import Board
 from atraso.telemetry.names import (
@@ -42,10 +44,11 @@ def ops_routes(
     models: Store | None,
     bulletin: Bulletin,
     ledger: Callable[[], Status] | None,
+    quality: Callable[[], Quality | None] | None = None,
 ) -> list[Route]:
     """Return the routes; most of their answers are made once, because they change with the model only.
 
-    *ledger* tells how its writer is doing, where there is one.
+    *ledger* tells how its writer is doing, where there is one, and *quality* how right the predictions were.
     """
     card = model_card(manifest)
     name = ModelName(manifest.airport, manifest.version)
@@ -56,7 +59,7 @@ def ops_routes(
         _constant("/v1/model", card),
         Route("/v1/models", _models(card, models), methods=["GET"]),
         _constant("/openapi.json", msgspec.Raw(openapi)),
-        Route("/metrics", _metrics(manifest, board, ledger), methods=["GET"]),
+        Route("/metrics", _metrics(manifest, board, ledger, quality), methods=["GET"]),
     ]
 
 
@@ -95,7 +98,12 @@ def _json(answer: msgspec.Struct) -> Response:
     return Response(content, media_type="application/json", headers={"cache-control": "no-cache"})
 
 
-def _metrics(manifest: Manifest, board: Board, ledger: Callable[[], Status] | None) -> Tell:
+def _metrics(
+    manifest: Manifest,
+    board: Board,
+    ledger: Callable[[], Status] | None,
+    quality: Callable[[], Quality | None] | None,
+) -> Tell:
     created = datetime.fromisoformat(manifest.created_at).timestamp()
 
     async def tell(request: Request) -> Response:
@@ -108,6 +116,8 @@ def _metrics(manifest: Manifest, board: Board, ledger: Callable[[], Status] | No
         }
         if ledger is not None:
             gauges |= ledger_gauges(ledger())
+        if quality is not None:
+            gauges |= quality_gauges(quality)
         text = exposition(board.totals(), gauges)
         return Response(text, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 
