@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from atraso.settings import Settings
 
 ALL_MODELS = "all"
-TABLE_WIDTH = 110
+TABLE_WIDTH = 132
 EXAMPLE = """\b
 Example:
   atraso quality --days 28 --html quality.html
@@ -108,7 +108,7 @@ def _table(found: Quality) -> Table:
     whose = "all models" if found.model_version == ALL_MODELS else f"model {found.model_version}"
     table = Table(title=f"{whose}, flights due in the last {found.days} days", box=SIMPLE_HEAD)
     for heading in ("lead", "flights", "delayed", "said", "Brier", "skill", "AUC", "ECE"):
-        table.add_column(heading, justify="left" if heading == "lead" else "right")
+        table.add_column(heading, justify="left" if heading == "lead" else "right", no_wrap=True)
     for lead, scores in found.leads.items():
         table.add_row(lead, *_cells(scores))
     return table
@@ -134,7 +134,8 @@ def _counts(found: Quality) -> str:
     counts = found.counts
     line = (
         f"judged {counts.judged:,}; waiting {counts.waiting:,}; without a departure {counts.without_departure:,}; "
-        f"asked after they had left {counts.already_left:,}; cancelled {counts.cancelled:,} (flights, each once per lead)"
+        f"asked after they had left {counts.already_left:,}; cancelled {counts.cancelled:,} "
+        "(flights, each once per lead)"
     )
     return line if found.complete else f"{line}; only the latest predictions were looked at"
 

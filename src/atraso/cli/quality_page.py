@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from atraso.ledger.quality_report import LeadQuality, Quality, Scores
 TEMPLATES = Path(__file__).parents[1] / "web" / "templates"
 SIDE = 200.0
 WIDE, HIGH = 720.0, 200.0
-LEAST_MOST = 0.2
+FIFTHS = 5
 # A week or an airline of fewer flights says more of chance.
 LEAST_FLIGHTS = 20
 
@@ -39,7 +40,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """The diagram of one lead; said across, came upwards, both from 0 to `most`."""
+    """The diagram of one lead: said across, came upwards, with the same axes for all leads."""
 
     lead: str
     scores: LeadQuality
@@ -72,12 +73,13 @@ def quality_page(quality: Quality) -> str:
     loader = jinja2.FileSystemLoader(TEMPLATES)
     templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     templates.trim_blocks = templates.lstrip_blocks = True
-    templates.filters |= {"percent": _percent, "score": _score}
+    templates.filters |= {"percent": _percent, "score": _score, "interval": _interval}
     leads = quality.leads
     main = max(leads, key=lambda lead: leads[lead].n) if leads else None
     return templates.get_template("quality.html").render(
         quality=quality,
-        reliability=[_reliability(lead, scores) for lead, scores in leads.items()],
+        made_at=f"{datetime.fromisoformat(quality.made_at):%Y-%m-%d %H:%M} UTC",
+        reliability=[_reliability(lead, scores, _most(leads.values())) for lead, scores in leads.items()],
         side=SIDE,
         wide=WIDE,
         high=HIGH,
@@ -89,9 +91,13 @@ def quality_page(quality: Quality) -> str:
     )
 
 
-def _reliability(lead: str, scores: LeadQuality) -> Reliability:
-    most = max([LEAST_MOST, *(max(b.said, b.delayed) for b in scores.reliability)])
-    most = ceil(most * 10 - 1e-9) / 10
+def _most(leads: Iterable[LeadQuality]) -> float:
+    """Return where the axes of all reliability diagrams end: a round share."""
+    greatest = max((max(part.said, part.delayed) for scores in leads for part in scores.reliability), default=0.0)
+    return max(1, ceil(greatest * FIFTHS - 1e-9)) / FIFTHS
+
+
+def _reliability(lead: str, scores: LeadQuality, most: float) -> Reliability:
 
     def dot(said: float, delayed: float, n: int) -> Dot:
         words = f"said {said:.1%}, came {delayed:.1%}, {n:,} flights"
@@ -161,10 +167,13 @@ def _points(dots: Iterable[Dot]) -> str:
     return " ".join(f"{dot.x},{dot.y}" for dot in dots)
 
 
-def _percent(value: float | None, digits: int = 1) -> str:
-    return "\u2013" if value is None else f"{value:.{digits}%}".replace("-", "\u2212")
+def _percent(value: float | None) -> str:
+    return "\u2013" if value is None else f"{value:.1%}".replace("-", "\u2212")
 
 
-def _score(value: float | None, digits: int = 3, interval: Sequence[float] | None = None) -> str:
-    told = "\u2013" if value is None else f"{value:.{digits}f}"
-    return told if interval is None else f"{told} ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})"
+def _score(value: float | None, digits: int = 3) -> str:
+    return "\u2013" if value is None else f"{value:.{digits}f}"
+
+
+def _interval(bounds: tuple[float, float] | None, form: str) -> str:
+    return "" if bounds is None else " to ".join(map(form.format, bounds)).replace("-", "\u2212")

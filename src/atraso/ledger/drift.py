@@ -1,7 +1,7 @@
 """Whether the flights that are asked about are still those that the model was made of.
 
-Each flight of the window counts once, with its latest prediction. The score is compared for the lead `schedule`, whose
-answers the artefact can give for the flights it was made of; the leads in turn with those of the window before.
+Each flight of the window counts once. The score is compared where it was said from the schedule alone: what that gives
+for the flights it was made of, the artefact can tell. The mix of leads is compared with that of the window before.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Population:
         self._scores: list[float] = []
 
     def add(self, predictions: Iterable[LatestRow]) -> None:
-        """Count a flight with its *predictions*, of which the latest tells what was said."""
-        latest = max(predictions, key=lambda row: row.id)
+        """Count a flight with its *predictions*, at least one."""
+        latest = max(predictions, key=lambda row: (row.lead == SCHEDULE.name, row.id))
         if latest.lead == SCHEDULE.name:
             self._scores.append(latest.delay_probability)
         for group, seen in features_of(latest).items():

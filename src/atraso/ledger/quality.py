@@ -209,7 +209,7 @@ def _flipped(ratio: Interval | None) -> Interval | None:
 
 
 def judge_ledger(url: URL, window: Window, reference: Reference | None) -> Quality:
-    """Return what `judge` does of the ledger at *url*, beside its writer; raises LedgerError where it cannot be read."""
+    """Return what `judge` finds in the ledger at *url*, beside its writer; raises LedgerError where it cannot."""
     file = sqlite_file(url)
     if file is not None and not file.exists():
         raise LedgerError(f"There is no ledger in {file}: nothing has been kept yet.")
