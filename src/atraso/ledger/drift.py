@@ -47,8 +47,10 @@ class Population:
         latest = max(predictions, key=lambda row: (row.lead == SCHEDULE.name, row.id))
         if latest.lead == SCHEDULE.name:
             self._scores.append(latest.delay_probability)
-        for group, seen in features_of(latest).items():
-            self._counts[group][self._reference.groups[group].value_of(seen)] += 1
+        features = features_of(latest)
+        for group, shares in self._reference.groups.items():
+            if group in features:
+                self._counts[group][shares.value_of(features[group])] += 1
 
     def drift(self, least: int = LEAST_FLIGHTS) -> dict[str, GroupDrift]:
         """Return how far each group has moved; those with fewer than *least* flights are left out."""

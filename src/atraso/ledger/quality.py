@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from math import isnan
@@ -49,10 +50,11 @@ def judge(connection: Connection, window: Window, reference: Reference | None, b
     """
     population = Population(reference) if reference is not None and window.lead is None else None
     seen = _Seen()
-    for predictions in read_flights(connection, window, between):
-        seen.add(predictions, window.until_utc)
-        if population is not None:
-            population.add(predictions)
+    with closing(read_flights(connection, window, between)) as flights:
+        for predictions in flights:
+            seen.add(predictions, window.until_utc)
+            if population is not None:
+                population.add(predictions)
     seen.counts[WAITING] += count_later(connection, window)
     drift = {}
     if population is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Result, Select, and_, func, select
 
 from atraso.ledger.schema import DEPARTURES, LATEST
 
@@ -82,7 +82,9 @@ def has_predictions(connection: Connection) -> bool:
     return connection.execute(select(LATEST.c.id).limit(1)).first() is not None
 
 
-def read_flights(connection: Connection, window: Window, between: Callable[[], None]) -> Iterator[list[LatestRow]]:
+def read_flights(
+    connection: Connection, window: Window, between: Callable[[], None]
+) -> Generator[list[LatestRow], None, None]:
     """Yield the predictions of each flight of *window* together, the flights due last first; some 200,000 at most.
 
     Calls *between* after some 2,000 rows.
@@ -104,14 +106,15 @@ def read_flights(connection: Connection, window: Window, between: Callable[[], N
         .limit(MOST_ROWS)
     )
 
-    def rows() -> Iterator[LatestRow]:
-        found = connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(statement)
-        for part in found.partitions():
-            yield from map(LatestRow._make, part)
-            between()
+    with connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(statement) as found:
+        for _, of_flight in groupby(_rows(found, between), key=_flight_of):
+            yield list(of_flight)
 
-    for _, of_flight in groupby(rows(), key=_flight_of):
-        yield list(of_flight)
+
+def _rows(found: Result[Any], between: Callable[[], None]) -> Iterator[LatestRow]:
+    for part in found.partitions():
+        yield from map(LatestRow._make, part)
+        between()
 
 
 def count_later(connection: Connection, window: Window) -> int:
