@@ -41,7 +41,8 @@ def place(tmp_path: Path) -> Place:
 
 
 def run(place: Place, *arguments: str) -> Result:
-    return CliRunner().invoke(quality, ["--data", str(place.data), *arguments], catch_exceptions=False)
+    environment = {"ATRASO_LEDGER_URL": place.url}
+    return CliRunner(env=environment).invoke(quality, ["--data", str(place.data), *arguments], catch_exceptions=False)
 
 
 def test_a_table_by_lead_and_lines_of_counts_and_drift(place: Place) -> None:
@@ -66,6 +67,15 @@ def test_what_is_asked_for_is_judged(place: Place) -> None:
     every = json.loads(run(place, "--json", "--model", "all").stdout)
     assert (every["model_version"], every["leads"]["3h"]["n"]) == ("all", 60)
     assert json.loads(run(place, "--json", "--model", VERSION).stdout)["model_version"] == VERSION
+
+
+def test_a_ledger_in_postgresql_is_read_too(postgres_place: Place) -> None:
+    """By ATRASO_LEDGER_URL, with nothing in the data folder."""
+    due = int(time.time()) // 60 - 600
+    keep(postgres_place, [said(1, 0.25, due=due, model_version=VERSION)], [left(1, 20, due=due)])
+    told = json.loads(run(postgres_place, "--json").stdout)
+    assert told["leads"]["3h"]["brier_score"] == 0.5625
+    assert list(postgres_place.data.iterdir()) == []
 
 
 def test_without_a_ledger_it_says_so(tmp_path: Path) -> None:

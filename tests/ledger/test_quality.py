@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import msgspec
 import numpy as np
 import pytest
-from sqlalchemy import text
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, text
 
 from atraso.core import scores
 from atraso.ledger import quality_rows
@@ -13,8 +17,9 @@ from atraso.ledger.database import LedgerError, ledger_url
 from atraso.ledger.quality import judge_ledger
 from atraso.ledger.quality_report import Counts, Quality
 from atraso.ledger.quality_rows import Window
+from atraso.ledger.schema import DEPARTURES, LATEST, PREDICTIONS
 from tests.ledger.judged import MODEL, MONDAY, NOW_S, judged, keep, left, said
-from tests.ledger.places import Place
+from tests.ledger.places import Place, identifier
 
 DAY = 1440
 
@@ -133,6 +138,48 @@ def test_another_flight_s_departure_says_nothing(place: Place) -> None:
     others = ({"airline": "SKU"}, {"origin": "SCFA"}, {"destination": "SCTE"}, {"flight_number": "2"})
     keep(place, [said(1, 0.5)], [left(1, 5, due=MONDAY + 1), *(left(1, 5, **other) for other in others)])
     assert judged(place).counts == Counts(judged=0, waiting=0, without_departure=1, already_left=0, cancelled=0)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    asked=st.lists(
+        st.tuples(st.integers(1, 4), st.integers(-60, 300), st.sampled_from(["3h", "1h"]), st.floats(0, 1)), max_size=15
+    ),
+    reported=st.lists(
+        st.tuples(st.integers(1, 4), st.integers(-20, 90), st.integers(1, 99), st.booleans()),
+        max_size=10,
+        unique_by=lambda report: (report[0], report[2]),
+    ),
+    chance=st.randoms(use_true_random=False),
+)
+def test_the_order_of_arrival_makes_no_difference(
+    place: Place,
+    asked: list[tuple[int, int, str, float]],
+    reported: list[tuple[int, int, int, bool]],
+    chance: random.Random,
+) -> None:
+    """Predictions and departures in any order and batches, some twice: the same quality, to the last digit."""
+    predictions = [
+        said(number, p, asked_before=before, lead=lead, id=identifier(at, (MONDAY - before) * 60_000))
+        for at, (number, before, lead, p) in enumerate(asked)
+    ]
+    departures = [
+        left(number, None if cancelled else late, reported=moment, cancelled=cancelled)
+        for number, late, moment, cancelled in reported
+    ]
+    found = []
+    for _ in range(3):
+        with place.engine.begin() as connection:
+            for table in (LATEST, PREDICTIONS, DEPARTURES):
+                connection.execute(delete(table))
+        sent = [(row, None) for row in predictions] + [(None, row) for row in departures]
+        sent += chance.sample(sent, len(sent) // 2)
+        chance.shuffle(sent)
+        while sent:
+            part, sent = sent[: (count := chance.randint(1, len(sent)))], sent[count:]
+            keep(place, [p for p, _ in part if p is not None], [d for _, d in part if d is not None])
+        found.append(judged(place))
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_flight_counts_once_per_lead_with_its_latest_prediction(place: Place) -> None:
