@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from atraso.ledger.storing import insert_predictions
 from atraso.ledger.tables_csv import export_table, import_table
 from atraso.ledger.upkeep import prune
 from tests.ledger.judged import MONDAY, keep, said
-from tests.ledger.places import Place, record, spooled, take_all
+from tests.ledger.places import Place, Worker, eventually, record, spooled, start_writer, take_all
 
 KEY = [column.name for column in LATEST.primary_key.columns]
 
@@ -95,6 +96,25 @@ def test_what_was_asked_when_a_flight_was_due_takes_no_place(place: Place) -> No
     keep(place, [said(1, 0.95, asked_before=-25)])
     assert [(row.flight_number, row.delay_probability) for row in latest(place)] == [("1", 0.2), ("2", 0.8)]
     assert len(latest_of([said(1, 0.2, asked_before=20), said(1, 0.9, asked_before=-20)])) == 1
+
+
+def test_kills_do_not_part_it_from_the_predictions(place: Place) -> None:
+    """Both are written in one transaction: whatever is killed under load, they tell of the same answers."""
+    worker = Worker(place)
+    writer = start_writer(place)
+    eventually(lambda: place.count() > 0)
+    for kill in range(5):
+        time.sleep(0.1 + 0.03 * kill)
+        writer.kill()
+        with place.reader().connect() as connection:
+            ids = {row.id for row in connection.execute(select(PREDICTIONS.c.id))}
+            assert {row.id for row in connection.execute(select(LATEST.c.id))} == ids
+        writer = start_writer(place)
+    said_ = worker.end()
+    eventually(lambda: place.count() == said_)
+    writer.process.terminate()
+    writer.process.join()
+    assert {row.id for row in latest(place)} == {row.id for row in place.rows()}
 
 
 def test_it_is_forgotten_with_the_predictions(place: Place) -> None:

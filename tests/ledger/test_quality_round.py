@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from atraso.ledger.database import ledger_url
 from atraso.ledger.quality_report import QualityError, QualityFile
 from atraso.ledger.quality_round import QualityRound
 from atraso.ledger.schema import QUALITY_RUNS
+from atraso.ledger.status import StatusBoard
+from atraso.ledger.writer import Writer, WriterConfig
 from tests.ledger.judged import MODEL, keep, left, said
 from tests.ledger.places import Place, eventually, record, running, spooled
 
@@ -124,15 +128,37 @@ def test_the_writer_judges_when_it_starts_and_goes_on_meanwhile(place: Place) ->
         spooled(place, *[record(number, at_ms=1_499_900_000_000) for number in range(5)]).close()
         eventually(lambda: place.count() == 5)
     with running(place, quality_days=days, keep_days=0):
-        eventually(lambda: (QualityFile(place.data).read() or _nothing).counts.judged == 5)
+        eventually(lambda: judged_flights(place) == 5)
     found = QualityFile(place.data).read()
     assert found is not None
     assert (found.leads["schedule"].delayed, found.leads["schedule"].said, found.model_version) == (5, 0.25, "all")
 
 
-class _nothing:  # noqa: N801 - stands for a file that is not there
-    class counts:  # noqa: N801
-        judged = 0
+def judged_flights(place: Place) -> int | None:
+    found = QualityFile(place.data).read()
+    return found and found.counts.judged
+
+
+def test_a_writer_that_is_to_end_does_not_judge_to_the_end(
+    sqlite_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves in the middle, and nothing half is published."""
+    keep(sqlite_place, [said(1, 0.5)])
+    sqlite_place.close()
+    stop = threading.Event()
+    rounds: list[int] = []
+
+    def endless(connection: object, window: object, reference: object, between: Callable[[], None]) -> None:
+        while True:
+            rounds.append(1)
+            if len(rounds) == 3:
+                stop.set()
+            between()
+
+    monkeypatch.setattr(quality_round, "judge", endless)
+    Writer(WriterConfig(sqlite_place.data, quality_days=7), StatusBoard()).run(stop)
+    assert len(rounds) == 3
+    assert QualityFile(sqlite_place.data).read() is None
 
 
 def test_a_damaged_file_is_told_and_made_again(sqlite_place: Place) -> None:

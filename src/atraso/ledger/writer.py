@@ -68,6 +68,10 @@ def run_writer(config: WriterConfig, beat: Callable[[], bool], board: StatusBoar
     Writer(config, board or StatusBoard(), beat).run(stop)
 
 
+class _EndingError(Exception):
+    """The writer is to end: what it was finding out has time until the next one."""
+
+
 class Writer:
     """Writes one ledger; *board* is told how it goes, its counts are carried on."""
 
@@ -88,6 +92,7 @@ class Writer:
         if config.quality_days:
             self._quality = QualityRound(config.data, self._url, config.quality_days, config.reference)
         self._failures = 0
+        self._stop = threading.Event()
         self._next = dict.fromkeys(("retry", "accounts", "upkeep", "complain"), 0.0)
 
     def run(self, stop: threading.Event) -> None:
@@ -95,6 +100,7 @@ class Writer:
 
         Raises LedgerError where another process writes to the same ledger.
         """
+        self._stop = stop
         try:
             self._begin(stop)
             self._pulse.start(stop)
@@ -135,7 +141,8 @@ class Writer:
                 self._look_after()
                 self._next["upkeep"] = now + UPKEEP_EVERY_S
             if self._quality is not None and self._quality.due():
-                self._quality.go(self._ledger.engine, self._between)
+                with contextlib.suppress(_EndingError):
+                    self._quality.go(self._ledger.engine, self._between_judging)
         except DATABASE_ERRORS as error:
             self._failed(error)
             return False
@@ -249,6 +256,11 @@ class Writer:
                 self._later.append(asked)
             else:
                 self._do(asked, between=True)
+
+    def _between_judging(self) -> None:
+        self._between()
+        if self._stop.is_set():
+            raise _EndingError
 
     def _drain(self) -> None:
         until, more = time.monotonic() + DRAIN_S, True
