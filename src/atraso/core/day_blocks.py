@@ -6,6 +6,7 @@ intervals; resampling each model on its own would hide every difference behind t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,8 +63,11 @@ class DayBlocks:
         whole = float(below.sum())
         return Estimate.of(float(above.sum()) / whole if whole > 0 else float("nan"), drawn)
 
-    def auc(self, late: Labels, score: Floats) -> Floats:
-        """Return the AUC of every draw (draws,), ties counting half; NaN where a draw has one class only."""
+    def auc(self, late: Labels, score: Floats, between: Callable[[], None] = lambda: None) -> Floats:
+        """Return the AUC of every draw (draws,), ties counting half; NaN where a draw has one class only.
+
+        Calls *between* after each draw, for whoever has other work.
+        """
         order = np.argsort(score, kind="stable")
         ordered = score[order]
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
@@ -76,4 +80,5 @@ class DayBlocks:
             below = np.cumsum(of_other) - of_other / 2.0
             pairs = of_late.sum() * of_other.sum()
             drawn[i] = float(of_late @ below) / pairs if pairs else np.nan
+            between()
         return drawn

@@ -46,7 +46,7 @@ _ORDER = {lead.name: place for place, lead in enumerate(LEADS)}
 def judge(connection: Connection, window: Window, reference: Reference | None, between: Callable[[], None]) -> Quality:
     """Return how right the predictions of *window* were, and their drift from *reference* where there is one.
 
-    Reads only. Calls *between* some hundred times a second, for whoever has other work.
+    Reads only. Calls *between* often, some dozens of times a second, for whoever has other work.
     """
     population = Population(reference) if reference is not None and window.lead is None else None
     seen = _Seen()
@@ -62,8 +62,7 @@ def judge(connection: Connection, window: Window, reference: Reference | None, b
         drift = population.drift() | lead_drift(count_by_lead(connection, past), count_by_lead(connection, window))
     leads = {}
     for lead in sorted(seen.leads, key=lambda name: (_ORDER.get(name, len(_ORDER)), name)):
-        between()
-        leads[lead] = _lead_quality(seen.leads[lead])
+        leads[lead] = _lead_quality(seen.leads[lead], between)
     return Quality(
         made_at=datetime.fromtimestamp(window.now_s, UTC).isoformat(),
         days=window.days,
@@ -170,7 +169,8 @@ class _Part:
         return {str(value): self.scores(rows & (values == value)) for value in np.unique(values[rows])}
 
 
-def _lead_quality(judged: _Judged) -> LeadQuality:
+def _lead_quality(judged: _Judged, between: Callable[[], None]) -> LeadQuality:
+    between()
     part = _Part(judged)
     first = part.first
     late, probability, base_rate = part.late[first], part.probability[first], part.base_rate[first]
@@ -178,13 +178,15 @@ def _lead_quality(judged: _Judged) -> LeadQuality:
     blocks = DayBlocks(part.day[first], DRAWS) if len(days) > 1 else None
     errors, usual = (probability - late) ** 2, (base_rate - late) ** 2
     whole = part.scores(first)
+    between()
     airlines = part.by(part.airline, first)
+    between()
     weeks = np.array([_week(day) for day in days.tolist()], dtype=np.str_)[at_day]
     return LeadQuality(
         **{name: getattr(whole, name) for name in Scores.__struct_fields__},
         brier_score_95=_interval(blocks.mean(errors)) if blocks else None,
         brier_skill_95=_flipped(_interval(blocks.ratio(errors, usual))) if blocks else None,
-        auc_95=_interval(Estimate.of(whole.auc or 0.0, blocks.auc(late, probability))) if blocks else None,
+        auc_95=_interval(Estimate.of(whole.auc or 0.0, blocks.auc(late, probability, between))) if blocks else None,
         by_basis=part.by(part.basis, np.ones(len(first), dtype=np.bool_)),
         by_airline=dict(sorted(airlines.items(), key=lambda item: (-item[1].n, item[0]))),
         by_week=part.by(weeks, first),

@@ -27,6 +27,8 @@ log = logging.getLogger("atraso.ledger")
 EVERY_S = 300.0
 # A round that takes long is followed by a longer rest, so that it takes this share of the writer's time at most.
 MOST_SHARE = 0.05
+# So long it judges at a time before the writer's other work has its turn.
+WORK_S = 0.05
 
 
 class BetweenError(Exception):
@@ -58,16 +60,19 @@ class QualityRound:
         Calls *between* for the writer's other work; what that raises is raised again, and nothing else.
         """
         began_s = time.monotonic()
-        resting_s = 0.0
+        resting_s, back_s = 0.0, float("-inf")
 
         def pause() -> None:
-            nonlocal resting_s
+            nonlocal resting_s, back_s
             left_s = time.monotonic()
+            if left_s - back_s < WORK_S:
+                return
             try:
                 between()
             except BaseException as error:
                 raise BetweenError from error
-            resting_s += time.monotonic() - left_s
+            back_s = time.monotonic()
+            resting_s += back_s - left_s
 
         try:
             self._make(engine, pause)
