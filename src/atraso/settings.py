@@ -92,6 +92,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="Minutes after the last reported departure from which answers are those of the schedule again.",
         ),
     ] = 360
+    quality_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3660,
+            description="How many days of scheduled departures /v1/quality and the gauges of quality and drift cover.",
+        ),
+    ] = 28
     tls_certificate: Annotated[
         Path | None, Meta(description="Certificate chain (PEM) to serve HTTPS with; needs tls_key.")
     ] = None

@@ -14,10 +14,12 @@ from atraso.artefact.scorer import Scorer, load_scorer
 from atraso.artefact.store import Store, artefact_stamp
 from atraso.bootstrap.access import Access, Entrance
 from atraso.bootstrap.ledger_side import LedgerSide
+from atraso.bootstrap.model_reference import ModelReference
 from atraso.core.errors import SettingsError
 from atraso.ledger.accounts import AccountsFile, Revocation
 from atraso.ledger.command_socket import ask_running_writer
 from atraso.ledger.commands import Report, Reported, Revoke, RevokeKey
+from atraso.ledger.quality_report import QualityFile
 from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
 from atraso.ledger.spool import Spool
 from atraso.ledger.status import Status
@@ -84,6 +86,7 @@ def create_worker(
         ledger=ledger,
         state=state or StateSource(),
         report=functools.partial(_report, settings.data) if _has_ledger(settings) else None,
+        quality=QualityFile(settings.data).read if settings.ledger != "off" else None,
     )
 
 
@@ -141,7 +144,7 @@ class Service:
         self._bulletin = Bulletin()
         self._audit: Audit = audit_to() if settings.ways else no_audit
         self._entrance = Entrance(settings, self._audit) if settings.ways else None
-        self._ledger = LedgerSide(settings, listeners.close) if _has_ledger(settings) else None
+        self._ledger = self._new_ledger(listeners) if _has_ledger(settings) else None
         self.watch = ModelWatch(
             load_model(settings),
             where=functools.partial(model_folder, settings),
@@ -150,6 +153,11 @@ class Service:
             bulletin=self._bulletin,
             recorder=self._board.supervisor,
         )
+
+    def _new_ledger(self, listeners: server.Listeners) -> LedgerSide:
+        settings = self._settings
+        reference = ModelReference(functools.partial(_model_stamp, settings), functools.partial(load_model, settings))
+        return LedgerSide(settings, reference, listeners.close)
 
     def in_worker(self, slot: int) -> tuple[Front, Internal, Recorder, Callable[[], None]]:
         """Return a worker's application, that of its internal port, where it counts, and what to do at each beat."""

@@ -1,4 +1,4 @@
-"""Real days sent through a service as they happened: the schedule, questions at every lead, departures as they leave."""
+"""Real days sent through a service as they happened: schedule, questions at every lead, departures as they leave."""
 
 from __future__ import annotations
 
@@ -229,4 +229,3 @@ def _detail(content: bytes) -> str:
         return f"{problem['detail']} {places}".strip()
     except (ValueError, KeyError, TypeError):
         return content[:200].decode(errors="replace")
-

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from atraso.artefact.scorer import Scorer
 from atraso.bootstrap.beside import ProcessBeside
 from atraso.bootstrap.state_process import StateAddress, keep_state
+from atraso.core.drift import Reference
 from atraso.ledger.status import StatusBoard
 from atraso.serving.airport_state import StateSource
 from atraso.serving.snapshots import SnapshotPlaces
@@ -22,11 +23,14 @@ SILENT_FOR_S = 150.0
 class LedgerSide:
     """Keeps both processes alive; each calls *in_child* first, to close what it does not need.
 
-    `status` tells how the writer is doing, `state` where workers find the state.
+    The writer judges the predictions, and what it asks about by what the model is made of: its *reference*. `status`
+    tells how the writer is doing, `state` where workers find the state.
     """
 
-    def __init__(self, settings: Settings, in_child: Callable[[], None]) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, reference: Callable[[], Reference | None], in_child: Callable[[], None]
+    ) -> None:
+        self._settings, self._reference = settings, reference
         self._url = settings.ledger_url.reveal() if settings.ledger_url else None
         self._places, self._address = SnapshotPlaces(), StateAddress()
         self._scorer: Scorer | None = None
@@ -58,7 +62,14 @@ class LedgerSide:
         from atraso.ledger.writer import WriterConfig, run_writer  # noqa: PLC0415
 
         settings = self._settings
-        run_writer(WriterConfig(settings.data, self._url, settings.ledger_keep_days), alive, self.status)
+        config = WriterConfig(
+            settings.data,
+            self._url,
+            settings.ledger_keep_days,
+            quality_days=settings.quality_days if settings.ledger != "off" else 0,
+            reference=self._reference,
+        )
+        run_writer(config, alive, self.status)
 
     def _keep(self, alive: Callable[[], bool]) -> None:
         assert self._scorer is not None

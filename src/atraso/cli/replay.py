@@ -56,8 +56,8 @@ def replay(
 
     The schedule is told first; then every flight is asked about at every lead, and each departure is reported when it
     left, in the order of time. Without --url a service is started for it, with a ledger that is thrown away. At the end
-    the scores by lead are shown: of one's own service as its ledger sees them, with --url of its answers. A service that asks who calls is given the key in ATRASO_KEY,
-    which needs the roles predict and report.
+    the scores by lead are shown: of one's own service as its ledger sees them, with --url of its answers. A service
+    that asks who calls is given the key in ATRASO_KEY, which needs the roles predict and report.
     """
     import json
 
@@ -189,7 +189,9 @@ def _show(result: Replayed, leads: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("lead", "flights", "Brier", "skill", "AUC", "ECE", "largest difference", title="as the ledger sees it")
+    table = Table(
+        "lead", "flights", "Brier", "skill", "AUC", "ECE", "largest difference", title="as the ledger sees it"
+    )
     for lead, scores in leads.items():
         skill, auc = scores["brier_skill"], scores["auc"]
         table.add_row(

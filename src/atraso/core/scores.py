@@ -22,8 +22,11 @@ def brier_score(late: Labels, probability: Floats) -> float:
     return float(np.mean((probability - late) ** 2))
 
 
-def brier_skill(late: Labels, probability: Floats, base_rate: float) -> float:
-    """Return 1 minus the Brier score over that of always saying *base_rate*; 0 is no skill, 1 is perfect."""
+def brier_skill(late: Labels, probability: Floats, base_rate: float | Floats) -> float:
+    """Return 1 minus the Brier score over that of always saying *base_rate*; 0 is no skill, 1 is perfect.
+
+    The base rate is one number, or one per flight.
+    """
     return 1.0 - brier_score(late, probability) / float(np.mean((base_rate - late) ** 2))
 
 
@@ -67,6 +70,16 @@ def ece(late: Labels, probability: Floats, bins: int = ECE_BINS) -> float:
     for members in np.array_split(order, min(bins, total)):
         error += len(members) / total * abs(float(probability[members].mean()) - float(late[members].mean()))
     return error
+
+
+def reliability(late: Labels, probability: Floats, bins: int = ECE_BINS) -> list[dict[str, float]]:
+    """Return *bins* of equal mass (or one a flight): n, the mean probability `said`, the share that left `late`."""
+    order = np.argsort(probability, kind="stable")
+    return [
+        {"n": len(rows), "said": float(probability[rows].mean()), "late": float(late[rows].mean())}
+        for rows in np.array_split(order, min(bins, len(order)) or 1)
+        if len(rows)
+    ]
 
 
 def best_f1_threshold(late: Labels, probability: Floats) -> float:

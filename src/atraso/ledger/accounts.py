@@ -5,7 +5,6 @@ Plain values: what a key or a token is, is for others to know. Moments are secon
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from atraso.core.errors import AtrasoError
+from atraso.ledger.whole_file import Stamp, stamp_of, write_whole
 
 FILE = "accounts.json"
 Text = Annotated[str, Meta(min_length=1, max_length=400)]
@@ -74,17 +74,7 @@ class AccountsFile:
             self._published = self.path.read_bytes() if self.stamp() is not None else None
         if content == self._published:
             return False
-        beside = self.path.with_suffix(".new")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(self.path, content)
         self._published, self._stamp = content, self.stamp()
         return True
 
@@ -101,10 +91,6 @@ class AccountsFile:
                 f"The file of accounts {self.path} is damaged: remove it, the ledger's writer makes it again."
             ) from None
 
-    def stamp(self) -> tuple[int, int, int] | None:
+    def stamp(self) -> Stamp | None:
         """Return what changes when the file does, or None where there is none."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
+        return stamp_of(self.path)

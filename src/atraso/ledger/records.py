@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
+from typing import Annotated
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from atraso.ledger.schema import PREDICTIONS
 
@@ -24,12 +25,16 @@ _ID_LENGTH, _TIME_LENGTH = 26, 10
 MAX_SQL_INTEGER = (1 << 63) - 1
 
 
+# What becomes part of a key: databases have a limit for its length.
+_Name = Annotated[str, Meta(max_length=100)]
+
+
 class _Flight(Struct, gc=False, array_like=True):
-    airline: str
-    flight_number: str
-    origin: str
-    destination: str
-    scheduled_departure: str
+    airline: _Name
+    flight_number: _Name
+    origin: _Name
+    destination: _Name
+    scheduled_departure: _Name
 
 
 class _Exceeds(Struct, gc=False, rename={"over_0": "0", "over_15": "15", "over_30": "30", "over_60": "60"}):
@@ -50,8 +55,8 @@ class _Prediction(Struct, gc=False):
     delay_probability: float
     delayed: bool
     base_rate: float
-    basis: str
-    lead: str
+    basis: _Name
+    lead: _Name
     exceeds: _Exceeds
     minutes: _Minutes
     reasons: Raw = Raw(b"[]")
@@ -59,7 +64,7 @@ class _Prediction(Struct, gc=False):
 
 
 class _Model(Struct, gc=False):
-    version: str
+    version: _Name
 
 
 class _Answer(Struct, gc=False):

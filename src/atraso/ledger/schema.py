@@ -63,6 +63,54 @@ PREDICTIONS = Table(
     sqlite_with_rowid=False,
 )
 
+# Of each flight, as of each lead, basis and model, the latest prediction (`latest.py`): what quality and drift read,
+# which never look through all predictions. The key begins with the time, so that it serves a range of days.
+LATEST = Table(
+    "latest_predictions",
+    METADATA,
+    *_flight(),
+    Column("lead", String, nullable=False),
+    Column("basis", String, nullable=False),
+    Column("model_version", String, nullable=False),
+    Column("id", String(26), nullable=False),
+    Column("as_of_s", BigInteger, nullable=False),
+    Column("delay_probability", Double, nullable=False),
+    Column("base_rate", Double, nullable=False),
+    Column("exceeds_0", Double, nullable=False),
+    Column("exceeds_15", Double, nullable=False),
+    Column("exceeds_30", Double, nullable=False),
+    Column("exceeds_60", Double, nullable=False),
+    PrimaryKeyConstraint(
+        "scheduled_utc",
+        "airline",
+        "flight_number",
+        "origin",
+        "destination",
+        "lead",
+        "basis",
+        "model_version",
+        name="latest_predictions_pkey",
+    ),
+    sqlite_with_rowid=False,
+)
+
+# The scores of each lead, at most once a day (UTC): how they went over the months. They are kept for good.
+QUALITY_RUNS = Table(
+    "quality_runs",
+    METADATA,
+    Column("day", String(10), nullable=False),
+    Column("lead", String, nullable=False),
+    Column("model_version", String, nullable=False),
+    Column("made_s", BigInteger, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("brier_score", Double),
+    Column("brier_skill", Double),
+    Column("auc", Double),
+    Column("ece", Double),
+    PrimaryKeyConstraint("day", "lead", "model_version", name="quality_runs_pkey"),
+    sqlite_with_rowid=False,
+)
+
 # Every report is kept; the one with the latest `reported_ms` is true of a flight. `received_ms` is the version of the
 # ledger's knowledge that came with it, by which others follow (`departures.py`): a moment, but for a later transaction
 # never the same or an earlier one.

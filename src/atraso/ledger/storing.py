@@ -12,8 +12,9 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
+from atraso.ledger.latest import NEWER_WINS, latest_of
 from atraso.ledger.records import Row
-from atraso.ledger.schema import KEYS, PREDICTIONS, RUNS, SPOOLS
+from atraso.ledger.schema import KEYS, LATEST, PREDICTIONS, RUNS, SPOOLS
 
 # What a database answers to a row that it will never take; everything else may pass later.
 REFUSALS = (
@@ -44,7 +45,7 @@ class Batch:
 
 def store(connection: Connection, batch: Batch) -> int:
     """Store *batch* and return how many rows are new; those that were there already stay as they are."""
-    new = insert_rows(connection, PREDICTIONS, batch.rows)
+    new = insert_predictions(connection, batch.rows)
     if new and batch.run is not None:
         total = RUNS.c.rows_stored + new
         connection.execute(update(RUNS).where(RUNS.c.run == batch.run).values(rows_stored=total, at_s=int(time.time())))
@@ -62,6 +63,13 @@ def store(connection: Connection, batch: Batch) -> int:
     if batch.gone:
         statement = delete(SPOOLS).where(SPOOLS.c.name == bindparam("gone"))
         connection.execute(statement, [{"gone": name} for name in batch.gone])
+    return new
+
+
+def insert_predictions(connection: Connection, rows: Sequence[Row]) -> int:
+    """Insert predictions and keep the latest of each flight; return how many are new, as `insert_rows` does."""
+    new = insert_rows(connection, PREDICTIONS, rows)
+    insert_rows(connection, LATEST, latest_of(rows), NEWER_WINS)
     return new
 
 
@@ -120,7 +128,7 @@ def refused_among(connection: Connection, rows: Sequence[Row]) -> bool:
     """Return whether the database would refuse *rows*; nothing is stored."""
     attempt = connection.begin_nested()
     try:
-        insert_rows(connection, PREDICTIONS, rows)
+        insert_predictions(connection, rows)
     except REFUSALS:
         return True
     finally:

@@ -22,7 +22,7 @@ from atraso.ledger.commands import LONGEST_NAME, MAX_MINUTES, MAX_MS
 from atraso.ledger.departures import Heard, store_heard
 from atraso.ledger.records import Row
 from atraso.ledger.schema import DEPARTURES, PREDICTIONS, SCHEDULE
-from atraso.ledger.storing import REFUSALS, insert_rows
+from atraso.ledger.storing import REFUSALS, insert_predictions
 
 TABLES = {"predictions": PREDICTIONS, "departures": DEPARTURES, "schedule": SCHEDULE}
 ROWS_AT_A_TIME = 5000
@@ -93,7 +93,7 @@ def import_table(engine: Engine, name: str, source: Path, between: Callable[[], 
 def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
     """Take in rows as a file has them, whose last value is a version where that is not of predictions."""
     if table is PREDICTIONS:
-        return insert_rows(connection, table, rows)
+        return insert_predictions(connection, rows)
     told = [row[:-1] for row in rows]
     reported = store_heard(connection, Heard(departures=told) if table is DEPARTURES else Heard(schedule=told))
     return reported.departures + reported.scheduled

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, delete, select
+from sqlalchemy import URL, Engine, delete, select, tuple_
 
 from atraso.core.errors import LedgerError
 from atraso.ledger.database import open_engine, sqlite_file, told
 from atraso.ledger.locks import WriterLock
 from atraso.ledger.migrate import migrate
 from atraso.ledger.records import first_id_at
-from atraso.ledger.schema import PREDICTIONS, REVOCATIONS, RUNS, SPOOLS
+from atraso.ledger.schema import LATEST, PREDICTIONS, REVOCATIONS, RUNS, SPOOLS
 
 # Deleted in one transaction: long enough to be quick, short enough for the intake to go on between.
 PRUNE_ROWS = 5000
@@ -42,12 +42,25 @@ def prune(engine: Engine, keep_days: int, between: Callable[[], None], now_s: fl
         if gone < PRUNE_ROWS:
             break
         between()
+    _prune_latest(engine, first_kept, between)
     with engine.begin() as connection:
         # An expired revocation says nothing any more; of a spool file so old nothing is left to be taken in.
         connection.execute(delete(REVOCATIONS).where(REVOCATIONS.c.expires_s < before_s))
         connection.execute(delete(SPOOLS).where(SPOOLS.c.at_s < before_s))
         connection.execute(delete(RUNS).where(RUNS.c.at_s < before_s))
     return total
+
+
+def _prune_latest(engine: Engine, first_kept: str, between: Callable[[], None]) -> None:
+    """Forget of the latest predictions those whose own row is forgotten."""
+    key = list(LATEST.primary_key.columns)
+    old = select(*key).where(LATEST.c.id < first_kept).limit(PRUNE_ROWS)
+    while True:
+        with engine.begin() as connection:
+            gone = connection.execute(delete(LATEST).where(tuple_(*key).in_(old))).rowcount
+        if gone < PRUNE_ROWS:
+            return
+        between()
 
 
 def backup(url: URL, target: Path) -> None:

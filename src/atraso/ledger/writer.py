@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from atraso.core.drift import Reference
 from atraso.core.errors import AtrasoError, LedgerError
 from atraso.ledger import upkeep
 from atraso.ledger.command_socket import Asked, CommandSocket
@@ -24,6 +25,7 @@ from atraso.ledger.database import DATABASE_ERRORS, ledger_url, open_engine, sho
 from atraso.ledger.locks import WriterLock
 from atraso.ledger.opened import OpenLedger
 from atraso.ledger.pulse import Pulse
+from atraso.ledger.quality_round import QualityRound
 from atraso.ledger.spool import FOLDER
 from atraso.ledger.status import Status, StatusBoard
 from atraso.ledger.verbs import execute
@@ -45,13 +47,16 @@ class WriterConfig:
     """What a writer writes: the spools of the folder *data* into the database at *url* (none: SQLite in that folder).
 
     Predictions older than *keep_days* are forgotten, never younger ones; 0 keeps all. The lock is waited for
-    *lock_within_s*: a writer that is just ending has it, or the command line for a moment.
+    *lock_within_s*: a writer that is just ending has it, or the command line for a moment. The predictions for the last
+    *quality_days* days are judged (0: none), those of the model that *reference* tells of.
     """
 
     data: Path
     url: str | None = None
     keep_days: int = 90
     lock_within_s: float = 2.0
+    quality_days: int = 0
+    reference: Callable[[], Reference | None] = lambda: None
 
 
 def run_writer(config: WriterConfig, beat: Callable[[], bool], board: StatusBoard | None = None) -> None:
@@ -62,6 +67,10 @@ def run_writer(config: WriterConfig, beat: Callable[[], bool], board: StatusBoar
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     Writer(config, board or StatusBoard(), beat).run(stop)
+
+
+class _EndingError(Exception):
+    """The writer is to end: what it was finding out has time until the next one."""
 
 
 class Writer:
@@ -80,7 +89,11 @@ class Writer:
         self._ledger.rows_stored = self._status.rows_stored
         self._socket: CommandSocket | None = None
         self._later: deque[Asked] = deque()
+        self._quality: QualityRound | None = None
+        if config.quality_days:
+            self._quality = QualityRound(config.data, self._url, config.quality_days, config.reference)
         self._failures = 0
+        self._stop = threading.Event()
         self._next = dict.fromkeys(("retry", "accounts", "upkeep", "complain"), 0.0)
 
     def run(self, stop: threading.Event) -> None:
@@ -88,6 +101,7 @@ class Writer:
 
         Raises LedgerError where another process writes to the same ledger.
         """
+        self._stop = stop
         try:
             self._begin(stop)
             self._pulse.start(stop)
@@ -127,6 +141,9 @@ class Writer:
             if now >= self._next["upkeep"]:
                 self._look_after()
                 self._next["upkeep"] = now + UPKEEP_EVERY_S
+            if self._quality is not None and self._quality.due():
+                with contextlib.suppress(_EndingError):
+                    self._quality.go(self._ledger.engine, self._between_judging)
         except DATABASE_ERRORS as error:
             self._failed(error)
             return False
@@ -241,8 +258,14 @@ class Writer:
             else:
                 self._do(asked, between=True)
 
+    def _between_judging(self) -> None:
+        self._between()
+        if self._stop.is_set():
+            raise _EndingError
+
     def _drain(self) -> None:
         until, more = time.monotonic() + DRAIN_S, True
         self._next["retry"] = 0.0
+        self._quality = None  # there is no time for it
         while more and time.monotonic() < until:
             more = self._step()

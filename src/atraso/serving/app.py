@@ -17,6 +17,7 @@ from atraso.artefact.scorer import Scorer
 from atraso.artefact.store import Store
 from atraso.core.errors import AtrasoError
 from atraso.ledger.commands import Report, Reported
+from atraso.ledger.quality_report import Quality
 from atraso.ledger.status import Status
 from atraso.serving.accounts import Accounts
 from atraso.serving.airport_state import AirportState, StateSource
@@ -35,6 +36,7 @@ from atraso.serving.ops import ops_routes
 from atraso.serving.pages import page_routes, page_templates
 from atraso.serving.predictions import DEFAULT_LIMITS, Limits, Predictions
 from atraso.serving.problems import MethodNotAllowedError, NoSuchRouteError, refusal_of
+from atraso.serving.quality import quality_route
 from atraso.serving.state_route import state_routes
 from atraso.telemetry.cells import Board, Recorder
 
@@ -52,6 +54,7 @@ class Worker:
     models: Store | None = None
     ledger: Callable[[], Status] | None = None
     report: Callable[[Report], Reported] | None = None
+    quality: Callable[[], Quality | None] | None = None
     bulletin: Bulletin = field(default_factory=Bulletin)
     state: StateSource = field(default_factory=StateSource)
     next_id: Identifiers = field(default_factory=Identifiers)
@@ -83,7 +86,9 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
             bulletin=worker.bulletin,
             ledger=worker.ledger,
             state=lambda: (airport.now(now()), airport.head),
+            quality=worker.quality,
         ),
+        quality_route(worker.quality),
         *state_routes(airport, scorer.manifest, now),
         *inference.routes(),
         *worker.accounts.routes(),

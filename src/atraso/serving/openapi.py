@@ -14,6 +14,7 @@ import msgspec
 from atraso import __version__
 from atraso.artefact.manifest import GoldenFlight, Manifest
 from atraso.artefact.scorer import Scorer
+from atraso.ledger.quality_report import Quality
 from atraso.serving import wire
 from atraso.serving.accounts import ActivationAnswer, RevocationAnswer, RevocationRequest, TokenAnswer
 from atraso.serving.front import FORM_TYPE
@@ -44,6 +45,7 @@ _SHAPES = (
     wire.ModelList,
     StateAnswer,
     wire.Problem,
+    Quality,
     TokenAnswer,
     RevocationRequest,
     RevocationAnswer,
@@ -190,6 +192,17 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
         "/v1/model": _get("model", "The card of the model in use", "ModelCard", guarded=True),
         "/v1/state": _get("state", "What is known of the airport now", "StateAnswer", guarded=True),
         "/v1/models": _get("models", "The models at hand", "ModelList", guarded=True),
+        "/v1/quality": {
+            "get": _operation(
+                "quality",
+                "How right the predictions were",
+                "The predictions for the last days' flights beside their departures: scores by lead, and within a lead "
+                "by basis, airline and week; and how far the flights have drifted from those of the training. It is "
+                "made again every five minutes.",
+                _json("Quality"),
+                (401, 403, 404, 429, 500, 503),
+            )
+        },
         **account_paths(scorer.manifest.version),
         "/metrics": {"get": _operation("metrics", "Counters for Prometheus", "", _plain(), (404,))},
         "/openapi.json": {

@@ -15,8 +15,10 @@ from atraso.artefact.manifest import Manifest
 from atraso.artefact.snapshot import SnapshotHead
 from atraso.artefact.store import Store
 from atraso.core.leads import SCHEDULE
+from atraso.ledger.quality_report import Quality
 from atraso.ledger.status import Status
 from atraso.serving.bulletin import Bulletin
+from atraso.serving.quality import quality_gauges
 from atraso.serving.wire import HealthAnswer, ModelCard, ModelList, ModelName, ReadyAnswer
 from atraso.telemetry.cells import Board
 from atraso.telemetry.names import (
@@ -48,10 +50,12 @@ def ops_routes(
     bulletin: Bulletin,
     ledger: Callable[[], Status] | None,
     state: Callable[[], tuple[Moment, SnapshotHead | None]],
+    quality: Callable[[], Quality | None] | None = None,
 ) -> list[Route]:
     """Return the routes; most of their answers are made once, because they change with the model only.
 
-    *ledger* tells how its writer is doing, where there is one; *state* what this worker knows of the airport.
+    *ledger* tells how its writer is doing, where there is one; *state* what this worker knows of the airport; *quality*
+    how right the predictions were.
     """
     card = model_card(manifest)
     name = ModelName(manifest.airport, manifest.version)
@@ -62,7 +66,7 @@ def ops_routes(
         _constant("/v1/model", card),
         Route("/v1/models", _models(card, models), methods=["GET"]),
         _constant("/openapi.json", msgspec.Raw(openapi)),
-        Route("/metrics", _metrics(manifest, board, ledger, state), methods=["GET"]),
+        Route("/metrics", _metrics(manifest, board, ledger, state, quality), methods=["GET"]),
     ]
 
 
@@ -106,6 +110,7 @@ def _metrics(
     board: Board,
     ledger: Callable[[], Status] | None,
     state: Callable[[], tuple[Moment, SnapshotHead | None]],
+    quality: Callable[[], Quality | None] | None,
 ) -> Tell:
     created = datetime.fromisoformat(manifest.created_at).timestamp()
 
@@ -123,6 +128,8 @@ def _metrics(
             gauges[MODEL_INFO].append(((manifest.version, LIVE), 1.0))
         if ledger is not None:
             gauges |= ledger_gauges(ledger())
+        if quality is not None:
+            gauges |= quality_gauges(quality)
         text = exposition(board.totals(), gauges)
         return Response(text, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 

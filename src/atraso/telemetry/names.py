@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import product
 
+from atraso.core.drift import GROUPS
+from atraso.core.leads import LEADS
+
 # Routes, as the label `route`; a path that is none of these counts as "other".
 ROUTES = (
-    "/v1/predictions", "/predict", "/v2/infer", "/v1/departures", "/v1/model", "/health", "/metrics", "page", "other",
+    "/v1/predictions", "/predict", "/v2/infer", "/v1/departures", "/v1/state", "/v1/model", "/v1/quality", "/health",
+    "/metrics", "page", "other",
 )  # fmt: skip
 
 
@@ -127,6 +131,26 @@ LEDGER = (
     LEDGER_STORED, LEDGER_SET_ASIDE, LEDGER_ERRORS, LEDGER_FAILING, LEDGER_QUEUED, LEDGER_SIZE, LEDGER_SUCCESS,
 )  # fmt: skip
 STATE = (DEPARTURE_NEWEST, STATE_AT, STATE_VERSION)
-TOLD = (WORKERS, MODEL_INFO, MODEL_CREATED, *STATE, *LEDGER)
+_BY_LEAD = (("lead", tuple(lead.name for lead in LEADS)),)
+QUALITY_BRIER = Metric("atraso_quality_brier_score", GAUGE, "Brier score of the judged flights, by lead.", _BY_LEAD)
+QUALITY_ECE = Metric(
+    "atraso_quality_ece", GAUGE, "Calibration error of the judged flights (15 bins of equal mass), by lead.", _BY_LEAD
+)
+QUALITY_FLIGHTS = Metric("atraso_quality_judged_flights", GAUGE, "Flights that were judged, by lead.", _BY_LEAD)
+QUALITY_MADE = Metric(
+    "atraso_quality_made_timestamp_seconds", GAUGE, "When quality and drift were found last, in seconds since 1970."
+)
+DRIFT_PSI = Metric(
+    "atraso_drift_psi",
+    GAUGE,
+    "Population stability index of the flights asked about against those the model was made of, by group.",
+    (("group", GROUPS),),
+)
+DRIFT_ALARM = Metric(
+    "atraso_drift_alarm", GAUGE, "1 where the index of a group is over its threshold.", (("group", GROUPS),)
+)
+# Absent until something was judged, and for leads and groups of which too little is known.
+QUALITY = (QUALITY_BRIER, QUALITY_ECE, QUALITY_FLIGHTS, QUALITY_MADE, DRIFT_PSI, DRIFT_ALARM)
+TOLD = (WORKERS, MODEL_INFO, MODEL_CREATED, *STATE, *LEDGER, *QUALITY)
 
 METRICS = (*COUNTED, *TOLD)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atraso.core.scores import auc, brier_score, brier_skill, ece
+from atraso.core.scores import auc, brier_score, brier_skill, ece, reliability
 from atraso.training.rolling import Rolled, intervals_of
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ def breakdown(rolled: Rolled) -> dict[str, Any]:
     return {
         "months": months,
         "airlines": {name: _scores(rolled.take(rolled.airline == name)) for name in biggest},
-        "reliability": _reliability(rolled),
+        "reliability": reliability(rolled.late, rolled.probability, RELIABILITY_BINS),
         "mistakes": _mistakes(rolled),
     }
 
@@ -44,18 +44,6 @@ def _scores(part: Rolled) -> dict[str, float]:
         "ece": ece(part.late, part.probability),
         **intervals_of(part),
     }
-
-
-def _reliability(rolled: Rolled) -> list[dict[str, float]]:
-    order = np.argsort(rolled.probability, kind="stable")
-    return [
-        {
-            "n": len(rows),
-            "said": float(rolled.probability[rows].mean()),
-            "late": float(rolled.late[rows].mean()),
-        }
-        for rows in np.array_split(order, RELIABILITY_BINS)
-    ]
 
 
 def _mistakes(rolled: Rolled) -> dict[str, float]:

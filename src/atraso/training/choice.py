@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from atraso.core.day_blocks import DayBlocks, Estimate
 from atraso.core.flights import DELAYED_AFTER_MINUTES
 from atraso.core.leads import SCHEDULE
 from atraso.core.scorecard import ANCHOR, THRESHOLDS_MINUTES
@@ -25,7 +26,6 @@ from atraso.core.scores import auc, brier_score, ece, log_loss
 from atraso.training.calibrate import spread_lines
 from atraso.training.candidates.candidate import Candidate
 from atraso.training.candidates.registry import SCORECARD
-from atraso.training.day_blocks import DayBlocks, Estimate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

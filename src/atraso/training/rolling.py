@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atraso.core.calendar import DaysOff, calendar_features
+from atraso.core.day_blocks import DRAWS, SEED
 from atraso.core.distribution import Climatology, DistributionScores, distribution_scores
 from atraso.core.errors import SourceError
 from atraso.core.flights import DepartureTable, FlightTable, Minutes, Text
@@ -28,8 +29,6 @@ from atraso.training.pipeline import PROCESS_MEMORY_BYTES, train
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-DRAWS = 400
-SEED = 20170101
 MONTHS_A_YEAR = 12
 
 

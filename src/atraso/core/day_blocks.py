@@ -6,12 +6,14 @@ intervals; resampling each model on its own would hide every difference behind t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atraso.training.rolling import DRAWS, SEED
+DRAWS = 400
+SEED = 20170101
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,8 +54,20 @@ class DayBlocks:
         sums = np.bincount(self._place, weights=values, minlength=len(self._flights))
         return Estimate.of(float(values.mean()), (self._times @ sums) / (self._times @ self._flights))
 
-    def auc(self, late: Labels, score: Floats) -> Floats:
-        """Return the AUC of every draw (draws,), ties counting half; NaN where a draw has one class only."""
+    def ratio(self, above: Floats, below: Floats) -> Estimate:
+        """Return the sum of *above* over that of *below*, one of each per flight."""
+        n = len(self._flights)
+        over, under = (np.bincount(self._place, weights=values, minlength=n) for values in (above, below))
+        sums = self._times @ under
+        drawn = np.divide(self._times @ over, sums, out=np.full(len(sums), np.nan), where=sums > 0)
+        whole = float(below.sum())
+        return Estimate.of(float(above.sum()) / whole if whole > 0 else float("nan"), drawn)
+
+    def auc(self, late: Labels, score: Floats, between: Callable[[], None] = lambda: None) -> Floats:
+        """Return the AUC of every draw (draws,), ties counting half; NaN where a draw has one class only.
+
+        Calls *between* after each draw, for whoever has other work.
+        """
         order = np.argsort(score, kind="stable")
         ordered = score[order]
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
@@ -66,4 +80,5 @@ class DayBlocks:
             below = np.cumsum(of_other) - of_other / 2.0
             pairs = of_late.sum() * of_other.sum()
             drawn[i] = float(of_late @ below) / pairs if pairs else np.nan
+            between()
         return drawn

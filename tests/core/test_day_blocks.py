@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
+from atraso.core.day_blocks import SEED, DayBlocks, Estimate
 from atraso.core.scores import auc
-from atraso.training.day_blocks import DayBlocks, Estimate
-from atraso.training.rolling import SEED
 
 
 def test_the_auc_of_a_draw_is_that_of_the_flights_drawn() -> None:
