@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from atraso.core.errors import AtrasoError
+from atraso.core.errors import AtrasoError, LedgerUnavailableError
 from atraso.identity.principal import ADMIN, Principal
 from atraso.ledger.accounts import Accounts
 from atraso.serving.app import create_app
@@ -312,6 +312,22 @@ def test_a_whole_key_that_is_to_be_revoked_is_told_nowhere(tmp_path: Path) -> No
     assert answer.status == 422
     assert revoked == [key[:15]]
     assert key[16:] not in log.getvalue() + answer.body.decode()
+    assert json.loads(log.getvalue())["allowed"] is False
+
+
+def test_a_revocation_that_the_ledger_cannot_take_now_is_to_be_asked_again(tmp_path: Path) -> None:
+    """503 with the time to come back, and the audit log says that nothing was revoked."""
+    log, key = io.StringIO(), Books(tmp_path).key("ops", "admin")
+    door = Guarded(tmp_path)
+
+    def revoke(kind: str, value: str, by: str) -> None:
+        raise LedgerUnavailableError("The ledger's writer cannot be asked now: try again.")
+
+    routes = replace(door.worker.accounts, revoke=revoke, audit=audit_to(log))
+    app = create_app(scorer(), replace(door.worker, accounts=routes))
+    answer = post(app, "/v1/revocations", {"kind": "subject", "value": "x"}, authorization=f"Bearer {key}")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+    assert "cannot be asked now" in answer.json["detail"]
     assert json.loads(log.getvalue())["allowed"] is False
 
 

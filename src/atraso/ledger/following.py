@@ -34,7 +34,8 @@ def changes(engine: Engine, after: int) -> tuple[int, list[KnownFlight]]:
     """Return the version that was reached, and each flight of which something was received after version *after*.
 
     0 asks for all. A version below *after* means that a backup has taken the ledger's place: forget what was read and
-    ask for all. A ledger that is not there, or not of this version of Atraso yet, is empty.
+    ask for all. A ledger that is not there, or not of this version of Atraso yet, is empty; one that cannot be read now
+    raises one of `DATABASE_ERRORS`.
     """
     file = sqlite_file(engine.url)
     if file is not None and not file.exists():  # to look would make it
