@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +34,19 @@ class Line:
     totals: Ints
 
     @staticmethod
-    def of(codes: Codes, minutes: Minutes, *values: Ints) -> Line:
-        """Sort events by key and minute, those of the same minute by *values*, and add these up along the line."""
-        joined = codes * SPAN + minutes
-        by = np.lexsort((*reversed(values), joined))
+    def of(codes: Codes, minutes: Minutes, *values: Ints, order: Ints | None = None) -> Line:
+        """Sort events by key and minute, and add up their values along the line.
+
+        *order* has the events in the order of their minutes, where several lines share it; those of the same minute
+        stay in that order.
+        """
+        if order is None:
+            order = np.argsort(minutes, kind="stable")
+        by = order[np.argsort(_small(codes[order]), kind="stable")]
         totals = np.zeros((len(codes) + 1, len(values)), dtype=np.int64)
         for column, value in enumerate(values):
             np.cumsum(value[by], out=totals[1:, column])
-        return Line(joined[by], totals)
+        return Line(codes[by] * SPAN + minutes[by], totals)
 
     def upto(self, codes: Codes, minutes: Minutes) -> Ints:
         """Return the place on the line of each key just after *minutes* (events at that minute included)."""
@@ -88,34 +94,33 @@ class Replay:
         timetable = FlightTable.concat([flights, published]) if published is not None else flights
         timetable_columns = Columns.of(timetable) if published is not None else columns
         # A flight published but never flown is taken to have been cancelled beforehand: it crowds, it is not overdue.
+        scheduled = flights.scheduled_utc
+        # What left in the same minute is put in order too, because the last few of them are asked for.
+        by_actual = np.lexsort((clipped, late, departures.actual_utc))
+        by_schedule = np.argsort(scheduled, kind="stable")
+        overdue_of = _overdue_events(scheduled, departures.actual_utc) if schedule else {}
         self._kinds: dict[str, _Kind] = {}
         self._published: dict[str, tuple[Text, Line]] = {}
         lines = {}
         for kind in dict.fromkeys((*spec.HISTORY_DAYS, *spec.EXCESS_MINUTES, *spec.LIVE_MINUTES)):
             known, codes = np.unique(columns.key(kind), return_inverse=True)
             codes = codes.astype(np.int64)
-            lines[kind] = (known, codes, Line.of(codes, departures.actual_utc, late, clipped))
+            left = Line.of(codes, departures.actual_utc, late, clipped, order=by_actual)
+            lines[kind] = (known, codes, left)
         excess = _excess(departures, lines, late, clipped)
         for kind, (known, codes, left) in lines.items():
             due, overdue, over, decided = None, {}, None, None
             if kind in spec.EXCESS_MINUTES:
-                over = Line.of(codes, departures.actual_utc, *excess)
-                decided = Line.of(codes, flights.scheduled_utc, *excess[:2]) if schedule else None
+                over = Line.of(codes, departures.actual_utc, *excess, order=by_actual)
+                decided = Line.of(codes, scheduled, *excess[:2], order=by_schedule) if schedule else None
             if schedule and kind in spec.DECIDED_MINUTES:
-                due = Line.of(codes, flights.scheduled_utc, late)
+                due = Line.of(codes, scheduled, late, order=by_schedule)
             if schedule and kind in spec.OVERDUE_KINDS:
-                for age in spec.OVERDUE_AFTER_MINUTES:
-                    waits = delay > age
-                    begins = flights.scheduled_utc[waits] + age
-                    # at the minute it leaves it is no longer overdue, nor once it has waited too long
-                    ends = np.minimum(
-                        departures.actual_utc[waits],
-                        flights.scheduled_utc[waits] + spec.OVERDUE_UNTIL_MINUTES + 1,
-                    )
-                    scheduled = flights.scheduled_utc[waits]
+                for age, events in overdue_of.items():
+                    of_waiting, waits_since = codes[events.waits], scheduled[events.waits]
                     overdue[age] = (
-                        Line.of(codes[waits], begins, scheduled),
-                        Line.of(codes[waits], ends, scheduled),
+                        Line.of(of_waiting, events.begins, waits_since, order=events.by_begin),
+                        Line.of(of_waiting, events.ends, waits_since, order=events.by_end),
                     )
             self._kinds[kind] = _Kind(known, left, due, over, decided, overdue)
         if schedule:
@@ -203,6 +208,33 @@ class Replay:
                 sums = lines.due.between(codes, at - m, at - DELAYED_AFTER_MINUTES)
                 out[f"decided.{kind}.{m}m"] = _shrunk(sums, 1, usual[0], spec.LIVE_SHRINKAGE_FLIGHTS)
         return out | _overdue(kind, lines, codes, at)
+
+
+class _OverdueEvents(NamedTuple):
+    """The flights that were ever overdue for some age: which, when they became it and ceased, and both in order."""
+
+    waits: NDArray[np.bool_]
+    begins: Minutes
+    ends: Minutes
+    by_begin: Ints
+    by_end: Ints
+
+
+def _overdue_events(scheduled: Minutes, actual: Minutes) -> dict[int, _OverdueEvents]:
+    found = {}
+    for age in spec.OVERDUE_AFTER_MINUTES:
+        waits = actual - scheduled > age
+        begins = scheduled[waits] + age
+        # at the minute it leaves it is no longer overdue, nor once it has waited too long
+        ends = np.minimum(actual[waits], scheduled[waits] + spec.OVERDUE_UNTIL_MINUTES + 1)
+        orders = (np.argsort(moments, kind="stable") for moments in (begins, ends))
+        found[age] = _OverdueEvents(waits, begins, ends, *orders)
+    return found
+
+
+def _small(codes: Codes) -> NDArray[np.integer[Any]]:
+    """Return *codes* in as few bytes as they need: sorting two bytes takes a tenth of the time."""
+    return codes.astype(np.uint16) if len(codes) and codes.max() < 1 << 16 else codes
 
 
 @dataclass(frozen=True, slots=True)
