@@ -89,6 +89,10 @@ class Client:
         self._connection = kind(parts.hostname, parts.port, timeout=ANSWER_WITHIN_S)
         self._headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {bearer}"} if bearer else {})
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
     def get(self, path: str) -> Any:
         """Return the JSON at *path*."""
         return self._asked("GET", path, None)

@@ -78,7 +78,7 @@ def replay(
         scores = None
         if url is None:
             url, scores = opened.enter_context(_own_service(model))
-        client = Client(url, os.environ.get("ATRASO_KEY"))
+        client = opened.enter_context(contextlib.closing(Client(url, os.environ.get("ATRASO_KEY"))))
         told = client.get("/v1/model")["version"]
         if told != scorer.manifest.version:
             raise SettingsError(f"{url} answers with model {told}, not {scorer.manifest.version}: name it by --model.")
