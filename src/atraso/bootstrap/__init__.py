@@ -15,9 +15,10 @@ from atraso.bootstrap.access import Access, Entrance
 from atraso.bootstrap.writer_process import WriterProcess
 from atraso.core.errors import SettingsError
 from atraso.ledger.accounts import AccountsFile
+from atraso.ledger.run import Mark, Run, names_in
 from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
 from atraso.ledger.spool import Spool
-from atraso.ledger.status import Status, StatusBoard
+from atraso.ledger.status import StatusBoard
 from atraso.serving import server
 from atraso.serving.accounts import Accounts, RevocableKind
 from atraso.serving.app import Worker, create_app, create_routes
@@ -61,16 +62,19 @@ def create_worker(
     board: Board,
     recorder: Recorder,
     bulletin: Bulletin,
-    ledger: Callable[[], Status] | None = None,
+    ledger: StatusBoard | None = None,
+    mark: Mark | None = None,
 ) -> Worker:
-    """Return what one process serves with, besides the model."""
-    spool = Spool(settings.data / SPOOL_FOLDER) if settings.ledger == "spool" else None
+    """Return what one process serves with, besides the model; *mark* is where it shows how much it has counted."""
+    spool = None
+    if settings.ledger == "spool":
+        spool = Spool(settings.data / SPOOL_FOLDER, fsync=settings.ledger_fsync, mark=mark)
     return Worker(
         limits=Limits(max_body_bytes=settings.max_body_bytes),
         guard=_guard(settings, access, audit),
         accounts=_accounts(settings, access, audit),
         board=board,
-        books=Books(recorder, spool),
+        books=Books(recorder, spool, refuse=settings.ledger_when_full == "refuse"),
         models=model_store(settings),
         bulletin=bulletin,
         ledger=ledger,
@@ -126,7 +130,11 @@ class Service:
         self._bulletin = Bulletin()
         self._audit: Audit = audit_to() if settings.ways else no_audit
         self._entrance = Entrance(settings, self._audit) if settings.ways else None
-        self._ledger = StatusBoard()
+        slots = slots_for(settings.workers)
+        self._spools = settings.data / SPOOL_FOLDER
+        # Nobody has spooled in this run yet: what is there was left by one before.
+        self._run = Run(slots, names_in(self._spools))
+        self._ledger = StatusBoard(self._run)
         self._writer = self._new_writer(listeners) if settings.ways or settings.ledger != "off" else None
         self.watch = ModelWatch(
             load_model(settings),
@@ -149,7 +157,8 @@ class Service:
             board=self._board,
             recorder=recorder,
             bulletin=self._bulletin,
-            ledger=self._ledger.read if self._writer else None,
+            ledger=self._ledger if self._writer else None,
+            mark=self._run.mark(slot),
         )
         scorer = self.watch.scorer
         front = create_app(scorer, worker)
@@ -176,6 +185,8 @@ class Service:
 
     def stop(self) -> None:
         """Stop what stands beside the workers, which have ended."""
+        for slot in range(slots_for(self._settings.workers)):
+            self.forget_worker(slot)
         if self._writer is not None:
             self._writer.stop()
 
@@ -188,6 +199,10 @@ class Service:
             board=self._ledger,
             in_child=listeners.close,
         )
+
+    def forget_worker(self, slot: int) -> None:
+        """Take note that the worker in *slot* has ended, however it ended."""
+        self._run.bury(slot, self._spools)
 
     def tell_workers(self, count: int) -> None:
         """Take note of how many workers are ready."""

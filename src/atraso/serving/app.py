@@ -16,7 +16,7 @@ from starlette.responses import Response
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.store import Store
 from atraso.core.errors import AtrasoError
-from atraso.ledger.status import Status
+from atraso.ledger.status import StatusBoard
 from atraso.serving.accounts import Accounts
 from atraso.serving.books import Books
 from atraso.serving.bulletin import Bulletin
@@ -46,7 +46,7 @@ class Worker:
     board: Board = field(default_factory=Board)
     books: Books = field(default_factory=lambda: Books(Recorder()))
     models: Store | None = None
-    ledger: Callable[[], Status] | None = None
+    ledger: StatusBoard | None = None
     bulletin: Bulletin = field(default_factory=Bulletin)
     next_id: Identifiers = field(default_factory=Identifiers)
 
@@ -54,7 +54,7 @@ class Worker:
 def create_app(scorer: Scorer, worker: Worker | None = None) -> Front:
     """Return the service as an ASGI callable; make it in the process that serves it."""
     worker = worker or Worker()
-    return Front(create_routes(scorer, worker), worker.limits.max_body_bytes, worker.guard, worker.books.settle)
+    return Front(create_routes(scorer, worker), worker.limits.max_body_bytes, worker.guard, worker.books.settle_turn)
 
 
 def create_routes(scorer: Scorer, worker: Worker) -> Routes:

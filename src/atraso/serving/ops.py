@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -13,18 +14,20 @@ from starlette.routing import Route
 from atraso.artefact.manifest import Manifest
 from atraso.artefact.store import Store
 from atraso.core.leads import SCHEDULE
-from atraso.ledger.status import Status
+from atraso.ledger.status import Status, StatusBoard
 from atraso.serving.bulletin import Bulletin
 from atraso.serving.wire import HealthAnswer, ModelCard, ModelList, ModelName, ReadyAnswer
-from atraso.telemetry.cells import Board
+from atraso.telemetry.cells import Board, tell_rows
 from atraso.telemetry.names import (
     LEDGER_ERRORS,
     LEDGER_FAILING,
     LEDGER_QUEUED,
+    LEDGER_QUEUED_ROWS,
     LEDGER_SET_ASIDE,
     LEDGER_SIZE,
     LEDGER_STORED,
     LEDGER_SUCCESS,
+    LEDGER_UNFORCED,
     MODEL_CREATED,
     MODEL_INFO,
     WORKERS,
@@ -41,7 +44,7 @@ def ops_routes(
     *,
     models: Store | None,
     bulletin: Bulletin,
-    ledger: Callable[[], Status] | None,
+    ledger: StatusBoard | None,
 ) -> list[Route]:
     """Return the routes; most of their answers are made once, because they change with the model only.
 
@@ -95,7 +98,7 @@ def _json(answer: msgspec.Struct) -> Response:
     return Response(content, media_type="application/json", headers={"cache-control": "no-cache"})
 
 
-def _metrics(manifest: Manifest, board: Board, ledger: Callable[[], Status] | None) -> Tell:
+def _metrics(manifest: Manifest, board: Board, ledger: StatusBoard | None) -> Tell:
     created = datetime.fromisoformat(manifest.created_at).timestamp()
 
     async def tell(request: Request) -> Response:
@@ -106,9 +109,16 @@ def _metrics(manifest: Manifest, board: Board, ledger: Callable[[], Status] | No
             MODEL_INFO: [((manifest.version, SCHEDULE.name), 1.0)],
             MODEL_CREATED: [((), created)],
         }
+        status = ledger.read() if ledger else Status()  # before the totals: it follows them
+        totals = board.totals()
+        queued = tell_rows(
+            totals, stored=status.rows_stored, set_aside=status.rows_aside, recovered=status.rows_recovered
+        )
         if ledger is not None:
-            gauges |= ledger_gauges(ledger())
-        text = exposition(board.totals(), gauges)
+            gauges |= ledger_gauges(status)
+            gauges[LEDGER_QUEUED_ROWS] = [((), queued)]
+            gauges[LEDGER_UNFORCED] = [((), ledger.run.unforced_s(time.monotonic_ns()))]
+        text = exposition(totals, gauges)
         return Response(text, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 
     return tell
@@ -117,7 +127,7 @@ def _metrics(manifest: Manifest, board: Board, ledger: Callable[[], Status] | No
 def ledger_gauges(status: Status) -> dict[Metric, list[tuple[tuple[str, ...], float]]]:
     """Return what the ledger's writer says of itself as metrics."""
     return {
-        LEDGER_STORED: [((), status.rows_stored)],
+        LEDGER_STORED: [((), status.rows_stored + status.rows_recovered)],
         LEDGER_SET_ASIDE: [
             (("refused",), status.refused),
             (("torn",), status.torn),

@@ -18,10 +18,10 @@ from atraso.artefact.times import moment_of
 from atraso.core.errors import FieldError
 from atraso.identity.principal import ANYBODY, REPORT, Principal
 from atraso.serving.answers import Answers, Given
-from atraso.serving.books import Books
+from atraso.serving.books import NOT_KEPT, Books
 from atraso.serving.identifiers import Identifiers
 from atraso.serving.places import CrowdedError, Places, check_values, decoded, pointer_to, read_fields
-from atraso.serving.problems import NotAllowedError, NotJsonError, WrongPlacesError
+from atraso.serving.problems import NotAllowedError, NotJsonError, UnavailableError, WrongPlacesError
 from atraso.serving.turns import Turns
 from atraso.serving.wire import (
     Answer,
@@ -37,6 +37,7 @@ T = TypeVar("T")
 ONE_BY_ONE = 16  # flights; above this a sweep over columns is cheaper
 AT_A_TIME = 1000  # flights between two looks at other requests: some 12 ms
 MAX_QUERY_NAMES = 32
+NOT_KEPT_RETRY_AFTER_S = 2
 
 _request = msgspec.json.Decoder(PredictionRequest)
 _query = msgspec.json.Decoder(FlightQuery)
@@ -92,7 +93,7 @@ class Predictions:
                 answer = await self._many(request, scope["principal"])
         except FieldError:
             raise WrongPlacesError(await self._wrong_places(body)) from None
-        self._books.settle()
+        self._keep()
         return answer
 
     def at_once(self, body: bytes, principal: Principal) -> bytes | None:
@@ -111,12 +112,17 @@ class Predictions:
     async def get(self, scope: Scope, body: bytes) -> bytes:
         """Answer `GET /v1/predictions` from its query; raises NotJsonError and WrongPlacesError."""
         answer = self._answered(query_of(scope["query_string"]), lambda request: self._few(request, scope["principal"]))
-        self._books.settle()
+        self._keep()
         return answer
 
     def ask(self, query: Mapping[str, object]) -> Answer:
         """Answer one flight given by the names of `FlightQuery`, and note nothing; raises WrongPlacesError."""
         return msgspec.json.decode(self._answered(query, lambda request: self._told(request, ANYBODY)[1]), type=Answer)
+
+    def _keep(self) -> None:
+        """See to it that what was noted is kept before it is given; raises UnavailableError where it may not be."""
+        if not self._books.settle():
+            raise UnavailableError(NOT_KEPT, NOT_KEPT_RETRY_AFTER_S)
 
     def _answered(self, query: Mapping[str, object], answer: Callable[[PredictionRequest], T]) -> T:
         """Return the *answer* to the request that a query means; raises WrongPlacesError."""
