@@ -9,13 +9,13 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from benchmarks.proc import children_of
+from benchmarks.proc import children_of, memory_of
 from benchmarks.processes import free_port
 from tests.drill.figures import say, show, tell
 from tests.drill.full import Full, begin, end, new_key
@@ -60,14 +60,22 @@ class Killed:
             end(self.full)
             self.full = self._begin()
         elif whom == "writer":
-            until(lambda: self.full.writer_pid() is not None, 20.0)
-            gone = self.full.writer_pid()
-            assert gone is not None
-            os.kill(gone, signal.SIGKILL)
+            self._kill_one(lambda: [pid for pid in (self.full.writer_pid(),) if pid is not None])
         else:
-            until(lambda: len(service.worker_pids(WORKERS)) == WORKERS, 10.0)
-            os.kill(self._chance.choice(service.worker_pids(WORKERS)), signal.SIGKILL)
+            self._kill_one(lambda: service.worker_pids(WORKERS))
         self.kills[whom] += 1
+
+    def _kill_one(self, candidates: Callable[[], list[int]]) -> None:
+        """Kill one of those that live; one that has been killed is among its parent's children until that has seen it."""
+        deadline = time.monotonic() + 20.0
+        while time.monotonic() < deadline:
+            living = [pid for pid in candidates() if memory_of(pid)["rss_mb"] > 0]
+            with contextlib.suppress(ProcessLookupError):
+                if living:
+                    os.kill(self._chance.choice(living), signal.SIGKILL)
+                    return
+            time.sleep(0.005)
+        raise AssertionError("there is none to be killed")
 
 
 @contextlib.contextmanager

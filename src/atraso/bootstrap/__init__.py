@@ -173,6 +173,7 @@ class Service:
         def at_beat() -> None:
             follower.look()
             usage.look()
+            worker.books.look()
             if access is not None:
                 access.look()
 

@@ -115,6 +115,13 @@ class Spool:
         except OSError:
             self.close()
 
+    def look(self) -> None:
+        """See now and then to it that the file is still there: what it holds would go with its process otherwise."""
+        try:
+            self._look()
+        except OSError as error:
+            self._complain(error)
+
     def _look(self) -> None:
         """Where somebody has removed the file, or its whole folder, write what it holds to another."""
         now = time.monotonic()

@@ -63,3 +63,8 @@ class Books:
         kept = self.settle() and not self._failed
         self._failed = False
         return kept
+
+    def look(self) -> None:
+        """See to it, now and then, that what was kept is still there."""
+        if self._spool is not None:
+            self._spool.look()
