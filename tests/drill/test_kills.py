@@ -66,7 +66,7 @@ class Killed:
         self.kills[whom] += 1
 
     def _kill_one(self, candidates: Callable[[], list[int]]) -> None:
-        """Kill one of those that live; one that has been killed is among its parent's children until that has seen it."""
+        """Kill one of those that live; one that was killed is among its parent's children until that has seen it."""
         deadline = time.monotonic() + 20.0
         while time.monotonic() < deadline:
             living = [pid for pid in candidates() if memory_of(pid)["rss_mb"] > 0]

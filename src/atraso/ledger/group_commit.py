@@ -67,6 +67,8 @@ class GroupCommit:
                 self._force()
             except OSError as error:
                 self._complain("Answers cannot be forced to the disk of the spool: %s.", error.strerror)
+                if self._ended:
+                    self._wake.set()
             self._mark.forcing_ns = 0
             took_s = time.monotonic() - began
             if took_s > STALLED_S:
