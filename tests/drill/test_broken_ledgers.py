@@ -71,7 +71,7 @@ def drill(folder: Path, told_in: Path, **settings: str) -> Iterator[Drill]:
     with everything_on(folder, **settings) as full:
         broken = Drill(full)
         with Balance(lambda: full) as balance, journaling(full, told_in, many=MANY) as told:
-            time.sleep(1.0)
+            until(lambda: full.ledger_rows()["stored"] > 0, 20.0)
             yield broken
             time.sleep(1.0)
         drained_s = full.drained()

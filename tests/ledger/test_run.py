@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import multiprocessing
 import os
 import random
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from atraso.ledger.database import ledger_url
 from atraso.ledger.intake import Intake
+from atraso.ledger.opened import OpenLedger
 from atraso.ledger.run import Run, names_in, stamp_of
 from atraso.ledger.spool import Spool
 from atraso.ledger.status import Status, StatusBoard
@@ -236,3 +239,29 @@ def test_names_that_are_no_spool_files_have_no_stamp() -> None:
     """Whatever lies in the folder."""
     assert stamp_of("00001793491200000000-17.spool") == 1_793_491_200_000_000
     assert [stamp_of(name) for name in ("", "x", "ledger.sqlite3", "²" * 20)] == [0] * 4
+
+
+def test_a_database_that_is_replaced_has_what_the_spools_still_hold(
+    sqlite_place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was stored in the one that is gone counts as queued until it is stored again; it is told."""
+    run = Run(1)
+    ledger = OpenLedger(sqlite_place.data, ledger_url(sqlite_place.data), sqlite_place.spools, run)
+    ledger.open()
+    spooled(sqlite_place, record(1), record(2)).close()
+    left = spooled(sqlite_place, record(3))
+    while ledger.take().more:
+        pass
+    assert ledger.rows_stored == 3
+    ledger.take()
+    for path in sqlite_place.data.glob("ledger.sqlite3*"):
+        path.unlink()
+    with caplog.at_level(logging.ERROR):
+        ledger.open()
+    assert ledger.rows_stored == 0
+    while ledger.take().more:
+        pass
+    assert (ledger.rows_stored, numbers(sqlite_place)) == (1, [3])
+    assert "3 predictions were stored in a database that is gone" in caplog.text
+    ledger.close()
+    left.close()

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sqlalchemy import URL, Engine
 
 from atraso.ledger.account_rows import snapshot
 from atraso.ledger.accounts import AccountsFile
-from atraso.ledger.database import open_engine, open_for_owner, sqlite_file
+from atraso.ledger.database import open_engine, open_for_owner, shown, sqlite_file
 from atraso.ledger.intake import Intake, Taken
 from atraso.ledger.migrate import migrate
 from atraso.ledger.run import Run
 from atraso.ledger.spool_files import spool_files
 from atraso.ledger.storing import begin_run
 
+log = logging.getLogger("atraso.ledger")
+
+REPLACED = "%d predictions were stored in a database that is gone: %s is a new one, and has what the spools still hold."
+
 
 class OpenLedger:
     """Opens the database at *url* when it is needed, and again where its file is not the one it was.
 
     `rows_stored` counts what was kept in this *run* of a service and is stored, also by writers before this one.
+    In a database that is put in the place of another it begins anew: it counts what is there.
     """
 
     def __init__(self, data: Path, url: URL, spools: Path, run: Run | None = None) -> None:
@@ -53,7 +59,10 @@ class OpenLedger:
             migrate(engine)
             if self._run is not None:
                 with engine.begin() as connection:
-                    self.rows_stored = begin_run(connection, self._run.number, self.rows_stored)
+                    found = begin_run(connection, self._run.number)
+                if found is None and self.rows_stored:
+                    log.error(REPLACED, self.rows_stored, shown(self._url))
+                self.rows_stored = found or 0
         except BaseException:
             engine.dispose()
             raise
