@@ -22,6 +22,7 @@ from tests.drill.broken_disks import enlarge, make_read_only, make_writable, sma
 from tests.drill.figures import at_least, show, tell
 from tests.drill.full import Full, everything_on, log_of
 from tests.drill.journaling import Balance, Told, journaling
+from tests.drill.machine import MOST_FOR_OTHERS, Used
 from tests.drill.service import until
 
 DRAINED_WITHIN_S = 10.0
@@ -41,6 +42,8 @@ class Met:
     rows: dict[str, int]
     stored: set[str]
     log: str
+    drained_s: float
+    others: float
 
     @property
     def missing(self) -> int:
@@ -66,20 +69,20 @@ class Drill:
 
 
 @contextlib.contextmanager
-def drill(folder: Path, told_in: Path, **settings: str) -> Iterator[Drill]:
-    """Have a fault under load; then wait until all that is queued is stored, and look."""
+def drill(folder: Path, told_in: Path, *, at_rows: int = 1, **settings: str) -> Iterator[Drill]:
+    """Have a fault under load when *at_rows* are stored; then wait until all that is queued is stored, and look."""
     with everything_on(folder, **settings) as full:
         broken = Drill(full)
         with Balance(lambda: full) as balance, journaling(full, told_in, many=MANY) as told:
-            until(lambda: full.ledger_rows()["stored"] > 0, 20.0)
+            until(lambda: full.ledger_rows()["stored"] >= at_rows, 20.0)
             yield broken
             time.sleep(1.0)
-        drained_s = full.drained()
-        show("drained after the fault", drained_s, "s", at_most=DRAINED_WITHIN_S)
+        used = Used(full.service)
+        drained_s, others = full.drained(), used.others()
         rows = full.ledger_rows()
         stored = {str(found) for (found,) in full.stored("id")}
         until(lambda: full.metrics()["atraso_ledger_failing", ()] == 0, 5.0)
-    broken.met = met = Met(told, balance, rows, stored, log_of(folder).read_text())
+    broken.met = met = Met(told, balance, rows, stored, log_of(folder).read_text(), drained_s, others)
     for status, count in sorted(told.statuses.items()):
         tell(f"answers with status {status}", count, "requests")
     tell("most rows that were queued", balance.most["queued"], "rows")
@@ -99,7 +102,7 @@ def test_a_full_disk(tmp_path: Path, when_full: str) -> None:
     folder = tmp_path / "data"
     lost = {"shed": "shed", "refuse": "refused"}[when_full]
     with small_disk(folder, SMALL_MIB):
-        with drill(folder, tmp_path / "told", ATRASO_LEDGER_WHEN_FULL=when_full) as broken:
+        with drill(folder, tmp_path / "told", at_rows=0, ATRASO_LEDGER_WHEN_FULL=when_full) as broken:
             broken.shedding(lost)
             broken.alarmed()
             time.sleep(BROKEN_S)
@@ -117,6 +120,7 @@ def test_a_full_disk(tmp_path: Path, when_full: str) -> None:
         assert set(met.told.statuses) == {200, 503}
         assert met.rows["shed"] == 0
         show("predictions told but not stored", met.missing, "rows", at_most=0)
+    _drained_soon(met)
 
 
 def test_a_locked_database(tmp_path: Path) -> None:
@@ -131,6 +135,7 @@ def test_a_locked_database(tmp_path: Path) -> None:
     _all_kept(broken.met)
     assert "cannot be written" in broken.met.log
     at_least("most rows that were queued", broken.met.balance.most["queued"], "rows", 100)
+    _drained_soon(broken.met)
 
 
 def test_a_spool_folder_that_is_removed(tmp_path: Path) -> None:
@@ -141,6 +146,7 @@ def test_a_spool_folder_that_is_removed(tmp_path: Path) -> None:
             shutil.rmtree(folder / "spool", ignore_errors=True)
             time.sleep(0.7)
     _all_kept(broken.met)
+    _drained_soon(broken.met)
 
 
 def test_a_data_folder_that_is_removed(tmp_path: Path) -> None:
@@ -150,6 +156,7 @@ def test_a_data_folder_that_is_removed(tmp_path: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         time.sleep(3.0)
     _all_kept(broken.met)
+    _drained_soon(broken.met)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
@@ -169,6 +176,15 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     at_least("rows shed", met.rows["shed"], "rows", 1)
     assert "cannot be kept" in met.log
     show("predictions told but neither stored nor counted as shed", met.missing - met.rows["shed"], "rows", at_most=0)
+    _drained_soon(met)
+
+
+def _drained_soon(met: Met) -> None:
+    """All that was queued was stored soon after the fault, if the machine was ours meanwhile."""
+    tell("share of the processors that others used meanwhile", met.others * 100, "%")
+    if met.drained_s > DRAINED_WITHIN_S and met.others > MOST_FOR_OTHERS:
+        pytest.skip(f"VOID: drained in {met.drained_s:.1f} s, while others used {met.others:.0%} of the processors")
+    show("drained after the fault", met.drained_s, "s", at_most=DRAINED_WITHIN_S)
 
 
 def _all_kept(met: Met) -> None:
