@@ -38,7 +38,8 @@ def make_read_only(folder: Path) -> None:
     A disk is not remounted for reading only while a file is open for writing. Files that cannot be changed are as good:
     what is written to them fails, for root too.
     """
-    done = _run("chattr", "-R", "+i", str(folder))
+    _run("chattr", "-R", "+i", str(folder))
+    done = _run("chattr", "-R", "+i", str(folder))  # the first time a file may have gone before its turn came
     if done.returncode:
         make_writable(folder)
         pytest.skip(f"no file can be made immutable here: {done.stderr.strip().splitlines()[-1:]}")
