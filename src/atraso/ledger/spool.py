@@ -135,12 +135,12 @@ class Spool:
             self._begin()
             while self._size < size:
                 self._size += os.write(self._fd, os.pread(removed, min(_COPY_BYTES, size - self._size), self._size))
+                self._mark.count(self._size)
         except OSError:
             self.close()
             self._fd, self._size, self._look_at = removed, size, 0.0
             self._mark.begin(0)
             raise
-        self._mark.count(self._size)
         self._end(removed)
 
     def _begin(self) -> None:
