@@ -13,7 +13,8 @@ PAGE = Path("docs/security.md")
 KEPT = Path("docs/records/auth.json")
 PATHS = (
     "/v1/predictions", "/predict", "/v2/models/{model}/infer", "/v1/model", "/v1/models", "/v1/models/{version}",
-    "/v1/models/{version}/activate", "/v1/revocations", "/metrics", "/v1/token", "/.well-known/jwks.json",
+    "/v1/departures", "/v1/models/{version}/activate", "/v1/revocations", "/metrics", "/v1/token",
+    "/.well-known/jwks.json",
     "/, /form, static files", "/health, /health/live, /health/ready", "/v2, /v2/health/…, /v2/models/{model}",
     "/openapi.json, /docs",
 )  # fmt: skip

@@ -100,6 +100,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ledger_keep_days: Annotated[
         int, Meta(ge=0, le=36_500, description="Days that predictions are kept in the ledger at least; 0 keeps all.")
     ] = 90
+    state_stale_minutes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_080,
+            description="Minutes after the last reported departure from which answers are those of the schedule again.",
+        ),
+    ] = 360
     tls_certificate: Annotated[
         Path | None, Meta(description="Certificate chain (PEM) to serve HTTPS with; needs tls_key.")
     ] = None

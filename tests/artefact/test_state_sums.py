@@ -40,7 +40,9 @@ def test_the_sums_of_the_keys_are_the_scorecard_s_own(scorer: Scorer, schedule: 
     columns = Columns.of(flights)
     for kind, of_kind in sums.items():
         code = codes_of(columns.key(kind), of_kind.keys)
-        added += np.where((code >= 0)[:, None, None], of_kind.of_key[code], of_kind.of_unseen[0])
+        added += np.where((code >= 0)[:, None, None], of_kind.of_key[code], of_kind.of_unseen[0])[
+            :, :, : added.shape[2]
+        ]
 
     known = scorer.schedule_features(flights) | replay.crowding(flights)
     state = replay.state(flights, np.full(len(flights), now))

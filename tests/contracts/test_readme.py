@@ -8,6 +8,9 @@ from statistics import median
 import pytest
 
 from atraso.artefact.scorer import Scorer, load_scorer
+from atraso.ledger.commands import Report, Reported
+from atraso.serving.app import Worker, create_app
+from tests.serving.asgi import post
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,6 +37,25 @@ def test_the_answer_shown_is_the_models(scorer: Scorer) -> None:
         assert f'"{minutes}": {value:.4f}' in README
     for reason in answer.reasons[:2]:
         assert f'"value": "{reason.value}", "effect": {reason.effect:.4f}' in README
+
+
+def test_the_departure_shown_is_taken(scorer: Scorer) -> None:
+    """The report of the README is answered as printed there, but for the version."""
+    found = re.search(r"v1/departures [^\n]*-d '(\{.*?\})' +# (\{[^\n]*\})$", README, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    content, printed = found.groups()
+    told: list[Report] = []
+
+    def report(what: Report) -> Reported:
+        told.append(what)
+        return Reported(1, 0, json.loads(printed)["state"]["version"])
+
+    answer = post(create_app(scorer, Worker(report=report)), "/v1/departures", content.encode())
+
+    assert (answer.status, answer.body.decode()) == (200, printed)
+    (left,) = told[0].flights
+    assert (left.airline, left.flight_number, left.destination) == ("LAN", "600", "SPJC")
+    assert left.actual_utc == left.scheduled_utc + 15
 
 
 def test_the_scores_shown_are_those_of_the_manifest(scorer: Scorer) -> None:

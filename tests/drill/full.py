@@ -14,6 +14,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from atraso.bootstrap.ledger_side import KEEPER_NICENESS
 from benchmarks.proc import children_of, nice_of
 from benchmarks.processes import HOST, ROOT, Service, clean_environment, free_port, stop
 from benchmarks.questions import PREDICTIONS, body_of
@@ -85,9 +86,10 @@ class Full:
         return found | {"queued": int(read[LEDGER_QUEUED_ROWS, ()])}
 
     def writer_pid(self) -> int | None:
-        """Return the process of the ledger's writer: the child that gives way to the others."""
+        """Return the process of the ledger's writer: the child that gives way to all others."""
         parent = self.service.process.pid
-        return next((pid for pid in children_of(parent) if nice_of(pid) > nice_of(parent)), None)
+        nice = max(((nice_of(pid), pid) for pid in children_of(parent)), default=(0, 0))
+        return nice[1] if nice[0] > nice_of(parent) + KEEPER_NICENESS else None
 
     def rows(self) -> int:
         """Return how many answers the ledger's database holds, once its writer has taken in all that was kept."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select
 
+from atraso.ledger.commands import FlightReport, Report, Reported
 from atraso.ledger.database import ledger_url, open_engine
 from atraso.ledger.intake import Intake, Taken
 from atraso.ledger.migrate import migrate
@@ -23,6 +24,7 @@ from atraso.ledger.records import first_id_at
 from atraso.ledger.schema import PREDICTIONS
 from atraso.ledger.spool import Spool
 from atraso.ledger.status import Status, StatusBoard
+from atraso.ledger.verbs import execute
 from atraso.ledger.writer import WriterConfig, run_writer
 
 # 2026-11-01T00:00Z
@@ -103,6 +105,37 @@ def record(*numbers: int, at_ms: int = BEGAN_MS, principal: str = "desk", **chan
         "predictions": predictions,
     }
     return json.dumps({"principal": principal, "flights": flights, "answer": answer}, separators=(",", ":")).encode()
+
+
+# 2017-07-14T08:30 in Santiago
+SCHEDULED_UTC = 25_000_590
+SCHEDULED_LOCAL = "2017-07-14T08:30:00-04:00"
+
+
+def report(number: str = "1", **facts: Any) -> FlightReport:
+    """Return a report of the flight that bears *number*; `actual` is in minutes after the schedule, `at_ms` its moment.
+
+    With none of these it says that the flight is scheduled.
+    """
+    actual = facts.get("actual")
+    return FlightReport(
+        "LAN",
+        number,
+        "SCEL",
+        "SPJC",
+        SCHEDULED_UTC,
+        SCHEDULED_LOCAL,
+        None if actual is None else SCHEDULED_UTC + actual,
+        facts.get("cancelled", False),
+        facts.get("at_ms"),
+    )
+
+
+def heard(place: Place, *flights: FlightReport, at_ms: int = BEGAN_MS, by: str = "tower") -> Reported:
+    """Store a report of *flights* in the ledger of *place*, which no writer has open."""
+    done = execute(Report(by, at_ms, flights), place.engine, lambda: None)
+    assert isinstance(done, Reported)
+    return done
 
 
 def spooled(place: Place, *payloads: bytes, max_file_bytes: int = 1 << 26) -> Spool:

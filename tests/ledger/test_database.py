@@ -12,8 +12,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import OperationalError
 
-from atraso.core.errors import AtrasoError
-from atraso.ledger.database import LedgerError, ledger_url, open_engine, shown
+from atraso.core.errors import AtrasoError, LedgerError
+from atraso.ledger.database import ledger_url, open_engine, shown
 from atraso.ledger.migrate import migrate, revision_of
 from atraso.ledger.schema import METADATA
 from tests.ledger.places import Place

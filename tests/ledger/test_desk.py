@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from atraso.core.errors import LedgerError, LedgerUnavailableError
 from atraso.ledger.accounts import AccountsFile, KeyRow
-from atraso.ledger.command_socket import MAX_CONNECTIONS, ask_writer
-from atraso.ledger.database import LedgerError, ledger_url
+from atraso.ledger.command_socket import MAX_CONNECTIONS, MAX_REQUEST_BYTES, ask_running_writer, ask_writer
+from atraso.ledger.commands import CreateKey, ListKeys, RevokeKey
+from atraso.ledger.database import ledger_url
 from atraso.ledger.desk import Desk
 from atraso.ledger.locks import WriterLock
-from atraso.ledger.verbs import ListKeys
 from tests.ledger.places import Place, eventually, record, running, spooled, start_writer
 
 NOW = int(time.time())
@@ -183,3 +184,20 @@ def test_a_database_that_is_down_is_told_without_its_password(tmp_path: Path) ->
     assert "s3cret" not in str(raised.value)
     with pytest.raises(LedgerError, match="cannot be used now"):
         Desk(tmp_path, url).export_table("predictions", tmp_path / "out.csv")
+
+
+def test_a_service_asks_its_writer_although_it_just_begins(place: Place) -> None:
+    """For a while; where there is none it is told that the same may be asked again."""
+    with pytest.raises(LedgerUnavailableError, match="cannot be asked now"):
+        ask_running_writer(place.data, ListKeys(), 0.3)
+    with running(place):
+        assert ask_running_writer(place.data, CreateKey(key("tower")), 10.0) == key("tower")
+        with pytest.raises(LedgerError, match="already") as refused:
+            ask_running_writer(place.data, CreateKey(key("tower")), 10.0)
+        assert not isinstance(refused.value, LedgerUnavailableError)
+
+
+def test_a_request_that_is_too_large_is_refused_before_it_is_sent(sqlite_place: Place) -> None:
+    """In a sentence."""
+    with pytest.raises(LedgerError, match="at most 4194304 bytes"):
+        ask_writer(sqlite_place.data, RevokeKey("x" * (MAX_REQUEST_BYTES + 1)), 1.0)

@@ -10,6 +10,7 @@ from atraso.ledger.intake import Intake
 from atraso.ledger.records import COLUMNS
 from atraso.ledger.schema import PREDICTIONS
 from atraso.ledger.spool import Spool
+from atraso.serving.airport_state import NOTHING_KNOWN
 from atraso.serving.answers import Answers
 from atraso.serving.books import Books
 from atraso.serving.identifiers import Identifiers
@@ -27,8 +28,8 @@ def test_an_answer_of_the_service_is_stored_whole(place: Place) -> None:
     questions = [FlightQuestion("LAN", str(number), "SPJC", "2017-07-14T08:30:00") for number in range(1, 4)]
     opening = b'{"model":{"airport":"SCEL","version":"v"},"as_of":"2017-07-14T05:30:00-04:00","predictions":['
     for given in (
-        answers.few(questions[:1], explain=True, notes=("a note",)),
-        answers.many(questions[1:], explain=False, notes=()),
+        answers.few(questions[:1], NOTHING_KNOWN, explain=True, notes=("a note",)),
+        answers.many(questions[1:], NOTHING_KNOWN, explain=False, notes=()),
     ):
         books.note(Principal("desk", frozenset()), given, opening + given.encoded + b"]}")
     books.settle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -11,16 +12,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 
-from atraso.ledger.database import LedgerError, ledger_url
+from atraso.core.errors import LedgerError
+from atraso.ledger.database import ledger_url
 from atraso.ledger.desk import Desk
+from atraso.ledger.following import changes
 from atraso.ledger.intake import Intake
 from atraso.ledger.records import first_id_at
-from atraso.ledger.schema import DEPARTURES, PREDICTIONS
+from atraso.ledger.schema import DEPARTURES, PREDICTIONS, SCHEDULE
 from atraso.ledger.tables_csv import export_table, import_table
 from atraso.ledger.upkeep import PRUNE_ROWS, prune
-from tests.ledger.places import Place, identifier, record, running, spooled, start_writer
+from tests.ledger.places import Place, heard, identifier, record, report, running, spooled, start_writer
 
 NOW_S = 1_800_000_000
 
@@ -120,22 +123,65 @@ def test_tables_come_back_from_csv_as_they_went(place: Place, tmp_path: Path) ->
         record(1, delay_probability=0.1 + 0.2, warnings=['a "quoted", line\nbreak']),
         record(2, principal="ñandú, sí"),
     )
-    flight = {"airline": "LAN", "flight_number": "1", "origin": "SCEL", "destination": "SPJC"}
-    report = {"scheduled_utc": 25_000_590, "scheduled_local": "x", "reported_by": "tower", "received_ms": 5}
-    with place.engine.begin() as connection:
-        for at, actual, cancelled in ((1, 25_000_600, False), (2, None, True)):
-            values = {**flight, **report, "actual_utc": actual, "cancelled": cancelled, "reported_ms": at}
-            connection.execute(insert(DEPARTURES).values(**values))
-    for name, table in (("predictions", PREDICTIONS), ("departures", DEPARTURES)):
+    left = report("1", actual=10, at_ms=1)
+    cancelled = report("1", cancelled=True, at_ms=2)
+    heard(place, left, cancelled, report("1"), report("2"))
+    for name, table in (("predictions", PREDICTIONS), ("departures", DEPARTURES), ("schedule", SCHEDULE)):
+        columns = [column for column in table.columns if column.name != "received_ms"]
         with place.engine.connect() as connection:
-            before = connection.execute(select(table)).all()
+            before = connection.execute(select(*columns)).all()
         assert export_table(place.engine, name, tmp_path / name) == 2
         with place.engine.begin() as connection:
             connection.execute(delete(table))
         assert import_table(place.engine, name, tmp_path / name, lambda: None) == 2
         assert import_table(place.engine, name, tmp_path / name, lambda: None) == 0
         with place.engine.connect() as connection:
-            assert set(connection.execute(select(table)).all()) == set(before)
+            assert set(connection.execute(select(*columns)).all()) == set(before)
+
+
+def test_what_is_imported_is_heard_by_those_who_follow(place: Place, tmp_path: Path) -> None:
+    """It has a version of its own, whatever the file says, and the file's order makes no difference."""
+    heard(place, report("1", actual=10, at_ms=1), report("2"))
+    for name in ("departures", "schedule"):
+        export_table(place.engine, name, tmp_path / name)
+    before, _ = changes(place.engine, 0)
+    with place.engine.begin() as connection:
+        connection.execute(delete(DEPARTURES))
+        connection.execute(delete(SCHEDULE))
+    heard(place, report("3", cancelled=True))
+    after, _ = changes(place.engine, 0)
+    assert after > before
+    assert import_table(place.engine, "departures", tmp_path / "departures", lambda: None) == 1
+    between, found = changes(place.engine, after)
+    assert (between > after, [flight.flight_number for flight in found]) == (True, ["1"])
+    assert import_table(place.engine, "schedule", tmp_path / "schedule", lambda: None) == 1
+    last, found = changes(place.engine, between)
+    assert (last > between, [flight.flight_number for flight in found]) == (True, ["2"])
+    for name in ("departures", "schedule"):
+        assert import_table(place.engine, name, tmp_path / name, lambda: None) == 0
+    assert changes(place.engine, last) == (last, [])
+
+
+def test_a_line_that_no_report_could_say_is_named(place: Place, tmp_path: Path) -> None:
+    """What was let in must be readable by those who follow."""
+    heard(place, report("1", actual=10, at_ms=1))
+    export_table(place.engine, "departures", tmp_path / "good")
+    header, line = (tmp_path / "good").read_text().splitlines()
+    cases = {
+        line.replace("false", "true"): "cancelled cannot be true where actual_utc says when it left",
+        line.replace(",25000600,", ",,"): "cancelled cannot be false where actual_utc is empty",
+        line.replace("2017-07-14T08:30:00-04:00", "x"): "scheduled_local is not the moment of scheduled_utc: 'x'",
+        line.replace("08:30:00-04:00", "08:30:00"): "scheduled_local is not the moment",
+        line.replace("08:30:00-04:00", "08:30:00-03:00"): "scheduled_local is not the moment",
+        line.replace("SPJC", "S" * 200): "destination has more than 100 characters",
+        line.replace("25000600", "-25000600"): "actual_utc cannot be -25000600",
+        line.replace(",1,tower", ",99999999999999,tower"): "reported_ms cannot be 99999999999999",
+    }
+    for content, why in cases.items():
+        assert content != line, why
+        (tmp_path / "bad").write_text(f"{header}\n{content}\n")
+        with pytest.raises(LedgerError, match=f"line 2: {re.escape(why)}"):
+            import_table(place.engine, "departures", tmp_path / "bad", lambda: None)
 
 
 def test_a_line_that_cannot_be_used_is_named(place: Place, tmp_path: Path) -> None:

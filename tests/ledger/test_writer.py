@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from atraso.core.errors import LedgerError
 from atraso.ledger import pulse
-from atraso.ledger.database import LedgerError
 from atraso.ledger.status import StatusBoard
 from atraso.ledger.writer import Writer, WriterConfig, run_writer
 from tests.ledger.places import Place, Worker, eventually, numbers, record, running, spooled, start_writer

@@ -111,8 +111,8 @@ class FakeScorer:
             np.array([p.minutes for p in each]),
             tuple(p.reasons for p in each),
             (),
-            "schedule",
-            "schedule",
+            ["schedule"] * len(each),
+            ["schedule"] * len(each),
         )
 
     def challenge(self, airline_name: str, flight_type: str, month: int) -> ChallengeAnswer:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from atraso.artefact.scorer import load_scorer
+from atraso.serving.airport_state import NOTHING_KNOWN
 from atraso.serving.answers import MAX_REMEMBERED, Answers
 from atraso.serving.app import create_app
 from atraso.serving.identifiers import Identifiers
@@ -32,8 +33,8 @@ def test_a_remembered_answer_is_the_one_that_was_made() -> None:
     """Nothing differs but the id, and in a sweep the numbers are the same; with the bundled model."""
     answers = Answers(load_scorer(), Identifiers())
     asked = [question(n) for n in range(1, 60)]
-    fresh, again = (answers.few(asked, explain=False, notes=()) for _ in "ab")
-    swept = answers.many(asked, explain=False, notes=())
+    fresh, again = (answers.few(asked, NOTHING_KNOWN, explain=False, notes=()) for _ in "ab")
+    swept = answers.many(asked, NOTHING_KNOWN, explain=False, notes=())
     assert rows(fresh.encoded) == rows(again.encoded)
     assert fresh.flights == again.flights == swept.flights
     assert fresh.probabilities == again.probabilities
@@ -52,8 +53,8 @@ def test_reasons_are_those_of_one_by_one_in_a_sweep_too() -> None:
     """In the same order, with the same effects."""
     answers = Answers(load_scorer(), Identifiers())
     asked = [question(n) for n in range(1, 30)]
-    alone = rows(answers.few(asked, explain=True, notes=("a note",)).encoded)
-    swept = rows(answers.many(asked, explain=True, notes=("a note",)).encoded)
+    alone = rows(answers.few(asked, NOTHING_KNOWN, explain=True, notes=("a note",)).encoded)
+    swept = rows(answers.many(asked, NOTHING_KNOWN, explain=True, notes=("a note",)).encoded)
     for one, other in zip(alone, swept, strict=True):
         assert one["warnings"] == other["warnings"]
         assert "a note" in one["warnings"]  # type: ignore[operator]
@@ -96,5 +97,6 @@ def test_only_so_many_are_remembered() -> None:
     """Whoever asks for ever new flights cannot fill the memory."""
     answers = Answers(scorer(), Identifiers())
     for n in range(MAX_REMEMBERED + 100):
-        answers.few([question(n % 9999 + 1, destination="SPJC" if n < 9999 else "SCTE")], explain=False, notes=())
+        asked = [question(n % 9999 + 1, destination="SPJC" if n < 9999 else "SCTE")]
+        answers.few(asked, NOTHING_KNOWN, explain=False, notes=())
     assert len(answers._remembered) <= MAX_REMEMBERED

@@ -60,7 +60,10 @@ class ChallengeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PredictionTable:
-    """Answers as columns of n rows; `exceeds` (n, 4) and `minutes` (n, 3) as in `Prediction`."""
+    """Answers as columns of n rows; `exceeds` (n, 4) and `minutes` (n, 3) as in `Prediction`.
+
+    `reasons` and `warnings` may be empty, for none at all.
+    """
 
     delay_probability: Floats
     delayed: NDArray[np.bool_]
@@ -69,8 +72,8 @@ class PredictionTable:
     minutes: Floats
     reasons: tuple[tuple[Reason, ...], ...]
     warnings: tuple[tuple[str, ...], ...]
-    basis: str
-    lead: str
+    basis: Sequence[str]
+    lead: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.delay_probability)
@@ -82,8 +85,8 @@ class PredictionTable:
             float(self.delay_probability[row]),
             bool(self.delayed[row]),
             float(self.base_rate[row]),
-            self.basis,
-            self.lead,
+            self.basis[row],
+            self.lead[row],
             (e[0], e[1], e[2], e[3]),
             (m[0], m[1], m[2]),
             self.reasons[row] if self.reasons else (),
@@ -208,20 +211,37 @@ class Scorer:
 
     def predict(self, flight: Flight, *, explain: bool = False, warnings: tuple[str, ...] = ()) -> Prediction:
         """Answer one flight; with *explain* the reasons come along."""
-        log_odds = never_crossing(self.key_sums.log_odds(flight), ANCHOR)
-        probability = sigmoid(log_odds[ANCHOR])
-        e = [sigmoid(log_odds[k]) for k in _EXCEEDS_AT]
-        m = quantiles_minutes(log_odds, THRESHOLDS_MINUTES, *self.delay_range)
-        base_rate = self._base_rates[flight.origin]
+        reasons: tuple[Reason, ...] = ()
+        if explain:
+            sums = self.key_sums.group_sums(self.key_sums.vectors(flight))
+            reasons = self.reasons(self._card, sums, flight)
+        log_odds = self.key_sums.log_odds(flight)
+        return self.answer(log_odds, flight, SCHEDULE.name, SCHEDULE.name, reasons=reasons, warnings=warnings)
+
+    def answer(
+        self,
+        log_odds: Sequence[float],
+        flight: Flight,
+        basis: str,
+        lead: str,
+        *,
+        reasons: tuple[Reason, ...],
+        warnings: tuple[str, ...],
+    ) -> Prediction:
+        """Return the prediction that *log_odds*, one per threshold, mean for *flight*."""
+        fixed = never_crossing(log_odds, ANCHOR)
+        probability = sigmoid(fixed[ANCHOR])
+        e = [sigmoid(fixed[k]) for k in _EXCEEDS_AT]
+        m = quantiles_minutes(fixed, THRESHOLDS_MINUTES, *self.delay_range)
         return Prediction(
             probability,
             probability >= self.manifest.decision_threshold,
-            base_rate,
-            "schedule",
-            SCHEDULE.name,
+            self._base_rates[flight.origin],
+            basis,
+            lead,
             (e[0], e[1], e[2], e[3]),
             (m[0], m[1], m[2]),
-            self._reasons(self.key_sums.group_sums(self.key_sums.vectors(flight)), flight) if explain else (),
+            reasons,
             warnings,
         )
 
@@ -229,15 +249,22 @@ class Scorer:
         """Answer every row of *flights* in one sweep; the same numbers as `predict` gives one by one."""
         features = self.schedule_features(flights)
         reasons = self._reasons_of_each(features, flights) if explain else ()
-        return self._table(self._card.log_odds(features), flights.origin.tolist(), reasons)
+        return self.answers(self._card.log_odds(features), flights.origin.tolist(), reasons=reasons)
 
     def predict_each(self, flights: Sequence[Flight]) -> PredictionTable:
         """Answer *flights* by the look-ups of `predict`, which know those of a timetable, and all else in one sweep."""
-        return self._table(self.key_sums.log_odds_of_each(flights), [flight.origin for flight in flights], ())
+        return self.answers(self.key_sums.log_odds_of_each(flights), [flight.origin for flight in flights])
 
-    def _table(
-        self, log_odds: Floats, origins: Sequence[str], reasons: tuple[tuple[Reason, ...], ...]
+    def answers(
+        self,
+        log_odds: Floats,
+        origins: Sequence[str],
+        basis: Sequence[str] | None = None,
+        lead: Sequence[str] | None = None,
+        reasons: tuple[tuple[Reason, ...], ...] = (),
     ) -> PredictionTable:
+        """Return what *log_odds* (n, thresholds) mean, row by row as `answer` says; by default for the schedule."""
+        on_schedule = [SCHEDULE.name] * len(origins)
         fixed = never_crossing_many(log_odds, ANCHOR)
         with np.errstate(over="ignore"):
             exceeds = 1.0 / (1.0 + np.exp(-fixed[:, list(_EXCEEDS_AT)]))
@@ -253,8 +280,8 @@ class Scorer:
             minutes,
             reasons,
             (),
-            "schedule",
-            SCHEDULE.name,
+            on_schedule if basis is None else basis,
+            on_schedule if lead is None else lead,
         )
 
     def schedule_features(self, flights: FlightTable) -> dict[str, Floats]:
@@ -281,15 +308,21 @@ class Scorer:
     def _reasons_of_each(self, features: Mapping[str, Floats], flights: FlightTable) -> tuple[tuple[Reason, ...], ...]:
         sums = {group: column.tolist() for group, column in self._card.group_sums(features).items()}
         return tuple(
-            self._reasons({group: column[row] for group, column in sums.items()}, flights.flight(row, self.zones))
+            self.reasons(self._card, {g: column[row] for g, column in sums.items()}, flights.flight(row, self.zones))
             for row in range(len(flights))
         )
 
-    def _reasons(self, sums: Mapping[str, float], flight: Flight) -> tuple[Reason, ...]:
+    def reasons(
+        self, card: Scorecard, sums: Mapping[str, float], flight: Flight, live: Mapping[str, str] | None = None
+    ) -> tuple[Reason, ...]:
+        """Return the reasons that *sums*, what each group of *card* adds, mean, largest first.
+
+        *live* has in words what the groups saw that stand on the state or the schedule.
+        """
         base_rate = self._base_rates[flight.origin]
-        shares = self._card.shares({group: sums[group] for group in self._card.reference}, base_rate)
+        shares = card.shares({group: sums[group] for group in card.reference}, base_rate)
         effects = probability_shares(tuple(shares.values()), base_rate)
-        seen = self._seen(flight)
+        seen = self._seen(flight) | dict(live or {})
         reasons = [Reason(g, seen[g], e) for g, e in zip(shares, effects, strict=True)]
         return tuple(sorted(reasons, key=lambda reason: -abs(reason.effect)))
 

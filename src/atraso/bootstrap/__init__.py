@@ -6,21 +6,25 @@ import contextlib
 import functools
 import logging
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from atraso.artefact.scorer import Scorer, load_scorer
 from atraso.artefact.store import Store, artefact_stamp
 from atraso.bootstrap.access import Access, Entrance
-from atraso.bootstrap.writer_process import WriterProcess
+from atraso.bootstrap.ledger_side import LedgerSide
 from atraso.core.errors import SettingsError
-from atraso.ledger.accounts import AccountsFile
-from atraso.ledger.run import Mark, Run, names_in
+from atraso.ledger.accounts import AccountsFile, Revocation
+from atraso.ledger.command_socket import ask_running_writer
+from atraso.ledger.commands import Report, Reported, Revoke, RevokeKey
+from atraso.ledger.run import Mark
 from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
 from atraso.ledger.spool import Spool
 from atraso.ledger.status import StatusBoard
 from atraso.serving import server
 from atraso.serving.accounts import Accounts, RevocableKind
+from atraso.serving.airport_state import StateSource
 from atraso.serving.app import Worker, create_app, create_routes
 from atraso.serving.books import Books
 from atraso.serving.bulletin import Bulletin
@@ -37,6 +41,9 @@ from atraso.telemetry.audit import Audit, audit_to, no_audit
 from atraso.telemetry.cells import Board, Recorder
 
 log = logging.getLogger("atraso")
+
+# The writer may just begin, and its database be locked for a moment.
+ASK_WITHIN_S = 10.0
 
 
 def load_model(settings: Settings) -> Scorer:
@@ -64,6 +71,7 @@ def create_worker(
     bulletin: Bulletin,
     ledger: StatusBoard | None = None,
     mark: Mark | None = None,
+    state: StateSource | None = None,
 ) -> Worker:
     """Return what one process serves with, besides the model; *mark* is where it shows how much it has counted."""
     spool = None
@@ -78,7 +86,19 @@ def create_worker(
         models=model_store(settings),
         bulletin=bulletin,
         ledger=ledger,
+        state=state or StateSource(),
+        report=functools.partial(_report, settings.data) if _has_ledger(settings) else None,
     )
+
+
+def _has_ledger(settings: Settings) -> bool:
+    return bool(settings.ways) or settings.ledger != "off"
+
+
+def _report(data: Path, report: Report) -> Reported:
+    reported = ask_running_writer(data, report, ASK_WITHIN_S)
+    assert isinstance(reported, Reported)
+    return reported
 
 
 def create_service(settings: Settings, scorer: Scorer) -> Front:
@@ -99,13 +119,8 @@ def _accounts(settings: Settings, access: Access | None, audit: Audit) -> Accoun
         return Accounts()
 
     def revoke(kind: RevocableKind, value: str, by: str) -> None:
-        from atraso.ledger.desk import Desk  # noqa: PLC0415 - the database's library is not needed to be ready
-
-        desk = Desk(settings.data, settings.ledger_url.reveal() if settings.ledger_url else None)
-        if kind == "key":
-            desk.revoke_key(value)
-        else:
-            desk.revoke(kind, value, by)
+        command = RevokeKey(value) if kind == "key" else Revoke(Revocation(kind, value, int(time.time()), by))
+        ask_running_writer(settings.data, command, ASK_WITHIN_S)
 
     def activate(version: str) -> tuple[str, str]:
         manifest = model_store(settings).activate(version, verify_key=settings.model_verify_key)
@@ -130,12 +145,7 @@ class Service:
         self._bulletin = Bulletin()
         self._audit: Audit = audit_to() if settings.ways else no_audit
         self._entrance = Entrance(settings, self._audit) if settings.ways else None
-        slots = slots_for(settings.workers)
-        self._spools = settings.data / SPOOL_FOLDER
-        # Nobody has spooled in this run yet: what is there was left by one before.
-        self._run = Run(slots, names_in(self._spools))
-        self._ledger = StatusBoard(self._run)
-        self._writer = self._new_writer(listeners) if settings.ways or settings.ledger != "off" else None
+        self._ledger = LedgerSide(settings, listeners.close) if _has_ledger(settings) else None
         self.watch = ModelWatch(
             load_model(settings),
             where=functools.partial(model_folder, settings),
@@ -157,8 +167,9 @@ class Service:
             board=self._board,
             recorder=recorder,
             bulletin=self._bulletin,
-            ledger=self._ledger if self._writer else None,
-            mark=self._run.mark(slot),
+            ledger=self._ledger.status if self._ledger else None,
+            mark=self._ledger.run.mark(slot) if self._ledger else None,
+            state=self._ledger.state if self._ledger else None,
         )
         scorer = self.watch.scorer
         front = create_app(scorer, worker)
@@ -181,36 +192,25 @@ class Service:
 
     def start(self) -> None:
         """Start what stands beside the workers."""
-        if self._writer is not None:
-            self._writer.look()
+        if self._ledger is not None:
+            self._ledger.look(self.watch.scorer)
 
     def stop(self) -> None:
         """Stop what stands beside the workers, which have ended."""
-        for slot in range(slots_for(self._settings.workers)):
-            self.forget_worker(slot)
-        if self._writer is not None:
-            self._writer.stop()
-
-    def _new_writer(self, listeners: server.Listeners) -> WriterProcess:
-        url = self._settings.ledger_url
-        return WriterProcess(
-            self._settings.data,
-            url.reveal() if url else None,
-            self._settings.ledger_keep_days,
-            board=self._ledger,
-            in_child=listeners.close,
-        )
+        if self._ledger is not None:
+            self._ledger.stop()
 
     def forget_worker(self, slot: int) -> None:
         """Take note that the worker in *slot* has ended, however it ended."""
-        self._run.bury(slot, self._spools)
+        if self._ledger is not None:
+            self._ledger.bury(slot)
 
     def tell_workers(self, count: int) -> None:
         """Take note of how many workers are ready."""
         self._board.tell_workers(count)
 
     def look(self, asked: bool) -> None:
-        """Take another model where there is one, read keys again that have changed, and see to the ledger's writer."""
+        """Take another model where there is one, read keys again that have changed, and see to what stands beside."""
         self.start()
         if self._entrance is not None:
             self._entrance.look()
@@ -293,7 +293,7 @@ def _check(settings: Settings) -> None:
         from atraso.ledger.database import ledger_url, open_engine  # noqa: PLC0415 - seldom needed here
 
         open_engine(ledger_url(settings.data, settings.ledger_url.reveal())).dispose()
-    if settings.ways or settings.ledger != "off":
+    if _has_ledger(settings):
         try:
             settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

@@ -172,8 +172,8 @@ class BatchPredictor:
             columns[f"exceeds_{minutes}"] = np.round(table.exceeds[:, place], DECIMALS).tolist()
         for place, (name, _) in enumerate(QUANTILES):
             columns[f"{name}_minutes"] = np.round(table.minutes[:, place], DECIMALS).tolist()
-        columns["basis"] = [table.basis] * len(kept)
-        columns["lead"] = [table.lead] * len(kept)
+        columns["basis"] = list(table.basis)
+        columns["lead"] = list(table.lead)
         columns["model"] = [self._model] * len(kept)
         columns["warnings"] = warnings
         return columns

@@ -1,4 +1,4 @@
-"""`atraso ledger`: copies of what was said and what happened, and forgetting what is old."""
+"""`atraso ledger`: copies of what was said and what happened, bringing in what is known, forgetting what is old."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from atraso.sources import SOURCES
+
 if TYPE_CHECKING:
     from atraso.ledger.desk import Desk
 
-TABLES = ("predictions", "departures")
+# Tables, and what their rows are called.
+TABLES = {"predictions": "predictions", "departures": "departures", "schedule": "scheduled flights"}
 _data = click.option(
     "--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Data folder.  [default: ATRASO_DATA]"
 )
@@ -20,7 +23,7 @@ _file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 @click.group(epilog="Example: atraso ledger backup ledger-monday.sqlite3")
 def ledger() -> None:
-    """Look after the ledger: predictions that were answered, and departures.
+    """Look after the ledger: predictions that were answered, departures, and the schedule.
 
     Beside a running service all goes through its writer; without one the ledger is used directly.
     """
@@ -55,20 +58,49 @@ def prune(keep_days: int, data: Path | None) -> None:
 
 @ledger.command(epilog="Example: atraso ledger export predictions.csv")
 @_file
-@click.option("--table", type=click.Choice(TABLES), default="predictions", show_default=True, help="Which table.")
+@click.option("--table", type=click.Choice(list(TABLES)), default="predictions", show_default=True, help="Which table.")
 @_data
 def export(file: Path, table: str, data: Path | None) -> None:
     """Write a table to the new CSV file FILE."""
-    click.echo(f"{_desk(data).export_table(table, file):,} {table} are in {file}", err=True)
+    click.echo(f"{_desk(data).export_table(table, file):,} {TABLES[table]} are in {file}", err=True)
 
 
-@ledger.command(name="import", epilog="Example: atraso ledger import predictions.csv --table predictions")
-@_file
-@click.option("--table", type=click.Choice(TABLES), default="departures", show_default=True, help="Which table.")
+@ledger.command(name="import", epilog="Example: atraso ledger import scl_2017.csv.gz --source scl --table departures")
+@click.argument("file", required=False, metavar="FILE")
+@click.option("--table", type=click.Choice(list(TABLES)), default="departures", show_default=True, help="Which table.")
+@click.option("--source", type=click.Choice(SOURCES), help="FILE has raw flights of this kind; nyc takes no FILE.")
+@click.option("--origin", metavar="CODES", help="With --source: only flights from these airports, such as EWR,JFK.")
+@click.option(
+    "--rejects", type=click.Path(path_type=Path), help="Report of rows not used; default: NAME.rejects.csv here."
+)
 @_data
-def import_(file: Path, table: str, data: Path | None) -> None:
-    """Take in the rows of a CSV file as `export` writes it; those that are there already stay as they are."""
-    click.echo(f"{_desk(data).import_table(table, file):,} {table} of {file} are new", err=True)
+def import_(
+    file: str | None, table: str, source: str | None, origin: str | None, rejects: Path | None, data: Path | None
+) -> None:
+    """Take in the rows of a CSV file as `export` writes it, or with --source a year of raw flights.
+
+    What is known already stays as it is, so a file may be imported again. With --source, the table departures takes the
+    flights that left, each as if it had been reported at the moment it left: what people report later wins. The table
+    schedule takes every flight of the file, also those that never left.
+    """
+    desk = _desk(data)
+    if source is None:
+        if file is None or origin is not None or rejects is not None:
+            raise click.UsageError("without --source, FILE is needed, and --origin and --rejects mean nothing.")
+        from atraso.cli.show import bar
+
+        with bar("importing") as progress:
+            progress(0, None)
+            new = desk.import_table(table, Path(file))
+    else:
+        if table == "predictions":
+            raise click.UsageError("raw flights hold no predictions: choose --table departures or schedule.")
+        if (file is None) is not (source == "nyc"):
+            raise click.UsageError("the source nyc brings its own flights and takes no FILE; the others need one.")
+        from atraso.cli.ledger_import import import_flights
+
+        new = import_flights(desk, source, file, table, origin, rejects)
+    click.echo(f"{new:,} {TABLES[table]} of {file or source} are new", err=True)
 
 
 def _desk(data: Path | None) -> Desk:

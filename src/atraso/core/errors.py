@@ -47,3 +47,11 @@ class MissingExtraError(AtrasoError):
 
 class SettingsError(AtrasoError):
     """A setting has a value that cannot be used; the sentence names the setting and what it takes."""
+
+
+class LedgerError(AtrasoError):
+    """The ledger cannot be used as asked; the sentence says why and what to do, and holds no password."""
+
+
+class LedgerUnavailableError(LedgerError):
+    """The ledger or its writer cannot be used now: the same may be asked again."""

@@ -122,6 +122,11 @@ class FlightTable:
             moment_from_utc_minutes(int(self.scheduled_utc[row]), zones[origin]),
         )
 
+    def identities(self) -> Iterator[tuple[str, str, str, str, int]]:
+        """Yield the `Flight.identity` of each row, in order."""
+        columns = (self.airline, self.flight_number, self.origin, self.destination, self.scheduled_utc)
+        return zip(*(column.tolist() for column in columns), strict=True)
+
     @staticmethod
     def of(flights: Sequence[Flight]) -> FlightTable:
         """Return the table of *flights*, in their order."""

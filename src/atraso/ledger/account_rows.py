@@ -6,8 +6,8 @@ import time
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
+from atraso.core.errors import LedgerError
 from atraso.ledger.accounts import Accounts, KeyRow, Revocation
-from atraso.ledger.database import LedgerError
 from atraso.ledger.schema import KEYS, REVOCATIONS
 
 

@@ -1,7 +1,7 @@
 """The Unix socket by which other processes of the same user ask the writer: one request and one answer a connection.
 
 Each is its length (little-endian, 4 bytes) and JSON. Reading and writing are done beside the writer's own work, with
-time-outs and limits, so nobody who is slow or silent can hold it.
+time-outs and limits, so nobody who is slow or silent can hold it. Whoever asks needs no database library.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from atraso.ledger.database import LedgerError
-from atraso.ledger.verbs import RESULTS, Command
+from atraso.core.errors import LedgerError, LedgerUnavailableError
+from atraso.ledger.commands import RESULTS, Command
 
 FILE = "ledger.sock"
-MAX_REQUEST_BYTES = 64 * 1024
+# 10,000 departures take about 1.2 MB.
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_CONNECTIONS = 16
 CLIENT_TIMEOUT_S = 5.0
+RETRY_EVERY_S = 0.1
 # The system's limit for the name of a socket, with its closing zero (sys/un.h).
 _MAX_NAME_BYTES = 107
 _length = Packed("<I")
@@ -36,6 +38,7 @@ _length = Packed("<I")
 class _Answer(Struct, frozen=True):
     result: Raw = Raw(b"null")
     refused: str | None = None
+    later: bool = False
 
 
 _decode_command = msgspec.json.Decoder(Command).decode
@@ -52,9 +55,9 @@ class Asked:
         """Answer with a result."""
         self._answer.put(_Answer(result=Raw(msgspec.json.encode(result))))
 
-    def refuse(self, why: str) -> None:
-        """Answer that it was not done, in a sentence."""
-        self._answer.put(_Answer(refused=why))
+    def refuse(self, why: str, *, later: bool = False) -> None:
+        """Answer that it was not done, in a sentence; *later* says that the same may be asked again."""
+        self._answer.put(_Answer(refused=why, later=later))
 
     def wait(self) -> _Answer:
         """Return the answer when it is there."""
@@ -100,7 +103,7 @@ class CommandSocket:
         self._listener.close()
         with contextlib.suppress(queue.Empty):
             while True:
-                self.queue.get_nowait().refuse("The ledger's writer is ending: try again.")
+                self.queue.get_nowait().refuse("The ledger's writer is ending: try again.", later=True)
 
     def _accept(self) -> None:
         while True:
@@ -133,28 +136,49 @@ class CommandSocket:
 def ask_writer(data: Path, command: Command, timeout_s: float) -> Any:
     """Return what the running writer of the folder *data* answers to *command*, within *timeout_s*.
 
-    Raises LedgerError where it refuses or does not answer, ConnectionRefusedError or FileNotFoundError where there is
-    no writer.
+    Raises LedgerError where it refuses, LedgerUnavailableError where it cannot now or does not answer, and
+    ConnectionRefusedError or FileNotFoundError where there is no writer.
     """
+    request = msgspec.json.encode(command)
+    if len(request) > MAX_REQUEST_BYTES:
+        raise LedgerError(f"This is too much for the ledger's writer: at most {MAX_REQUEST_BYTES} bytes at a time.")
     deadline = time.monotonic() + timeout_s
     with contextlib.closing(_unix_socket()) as connection:
         connection.settimeout(min(CLIENT_TIMEOUT_S, timeout_s))
         with _nameable(data / FILE) as name:
             connection.connect(name)
         try:
-            _send(connection, msgspec.json.encode(command))
+            _send(connection, request)
             answer = msgspec.json.decode(_receive(connection, MAX_ANSWER_BYTES, deadline), type=_Answer)
         except TimeoutError:
-            raise LedgerError(
+            raise LedgerUnavailableError(
                 f"The ledger's writer has not answered for {timeout_s:g} s: it may still do what was asked."
             ) from None
         except (OSError, EOFError, msgspec.MsgspecError):
-            raise LedgerError(
+            raise LedgerUnavailableError(
                 "The ledger's writer ended before it answered: look whether it was done, or try again."
             ) from None
     if answer.refused is not None:
-        raise LedgerError(answer.refused)
+        raise (LedgerUnavailableError if answer.later else LedgerError)(answer.refused)
     return msgspec.json.decode(answer.result, type=RESULTS[type(command)])
+
+
+def ask_running_writer(data: Path, command: Command, within_s: float) -> Any:
+    """Return what `ask_writer` does, for a service whose writer may just begin, or is being replaced.
+
+    Raises LedgerUnavailableError where there is none within *within_s*.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        left_s = deadline - time.monotonic()
+        try:
+            return ask_writer(data, command, max(left_s, RETRY_EVERY_S))
+        except OSError as error:
+            if left_s <= RETRY_EVERY_S:
+                raise LedgerUnavailableError(
+                    f"The ledger's writer cannot be asked now ({error.strerror or error}): try again."
+                ) from None
+        time.sleep(RETRY_EVERY_S)
 
 
 def _unix_socket() -> socket.socket:

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from atraso.core.errors import AtrasoError, MissingExtraError
+from atraso.core.errors import LedgerError, MissingExtraError
 
 FILE = "ledger.sqlite3"
 # Waiting longer is left to whoever tries again: it must stay able to show that it lives.
@@ -24,10 +24,6 @@ LOCK_TIMEOUT_MS = 5_000
 _TAKES = (
     "it takes postgresql://USER:PASSWORD@HOST:PORT/NAME or sqlite:////PATH, or nothing for a file in the data folder"
 )
-
-
-class LedgerError(AtrasoError):
-    """The ledger cannot be used as asked; the sentence says why and what to do, and holds no password."""
 
 
 def ledger_url(data: Path, url: str | None = None) -> URL:

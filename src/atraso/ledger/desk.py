@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from atraso.core.errors import LedgerError, LedgerUnavailableError
 from atraso.ledger import tables_csv, upkeep
 from atraso.ledger.accounts import KeyRow, Revocation
 from atraso.ledger.command_socket import ask_writer
-from atraso.ledger.database import DATABASE_ERRORS, LedgerError, ledger_url, open_engine, shown, sqlite_file, told
+from atraso.ledger.commands import (
+    LONG,
+    Command,
+    CreateKey,
+    FlightReport,
+    Import,
+    ListKeys,
+    Prune,
+    Report,
+    Reported,
+    Revoke,
+    RevokeKey,
+    RotateKey,
+)
+from atraso.ledger.database import DATABASE_ERRORS, ledger_url, open_engine, shown, sqlite_file, told
 from atraso.ledger.locks import WriterLock
 from atraso.ledger.opened import OpenLedger
-from atraso.ledger.verbs import LONG, Command, CreateKey, Import, ListKeys, Prune, Revoke, RevokeKey, RotateKey, execute
+from atraso.ledger.verbs import execute
 
 ANSWER_WITHIN_S = 10.0
 LONG_WITHIN_S = 3600.0
@@ -54,6 +69,10 @@ class Desk:
     ) -> Revocation:
         """Revoke tokens as of now; *expires_s* is when they would have expired anyway, in seconds since 1970."""
         return self._run(Revoke(Revocation(kind, value, int(time.time()), by, expires_s)), Revocation)
+
+    def report(self, reported_by: str, at_ms: int, flights: Iterable[FlightReport]) -> Reported:
+        """Keep what *reported_by* tells of at most `MAX_REPORTS` flights at the moment *at_ms* (since 1970)."""
+        return self._run(Report(reported_by, at_ms, tuple(flights)), Reported)
 
     def prune(self, keep_days: int) -> int:
         """Forget the predictions older than *keep_days* days; return how many there were."""
@@ -132,4 +151,4 @@ class Desk:
         try:
             return work()
         except DATABASE_ERRORS as error:
-            raise LedgerError(f"The ledger {shown(self._url)} cannot be used now: {told(error)}.") from None
+            raise LedgerUnavailableError(f"The ledger {shown(self._url)} cannot be used now: {told(error)}.") from None

@@ -11,7 +11,8 @@ from types import TracebackType
 
 from sqlalchemy import URL
 
-from atraso.ledger.database import LedgerError, shown, sqlite_file
+from atraso.core.errors import LedgerError
+from atraso.ledger.database import shown, sqlite_file
 
 FILE = "ledger.lock"
 

@@ -63,8 +63,9 @@ PREDICTIONS = Table(
     sqlite_with_rowid=False,
 )
 
-# Every report is kept. The one with the latest `reported_ms` says what is true of a flight; `received_ms` is when this
-# ledger heard of it, by which others follow.
+# Every report is kept; the one with the latest `reported_ms` is true of a flight. `received_ms` is the version of the
+# ledger's knowledge that came with it, by which others follow (`departures.py`): a moment, but for a later transaction
+# never the same or an earlier one.
 DEPARTURES = Table(
     "departures",
     METADATA,
@@ -78,6 +79,16 @@ DEPARTURES = Table(
         "airline", "flight_number", "origin", "destination", "scheduled_utc", "reported_ms", name="departures_pkey"
     ),
     Index("departures_received", "received_ms"),
+)
+
+# Flights that are to leave, as they were published.
+SCHEDULE = Table(
+    "schedule",
+    METADATA,
+    *_flight(),
+    Column("received_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("airline", "flight_number", "origin", "destination", "scheduled_utc", name="schedule_pkey"),
+    Index("schedule_received", "received_ms"),
 )
 
 # A key that was replaced counts for a while beside the new one of its name; until then it has an end.

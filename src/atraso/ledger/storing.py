@@ -25,6 +25,9 @@ REFUSALS = (
 )
 
 
+DO_NOTHING = "DO NOTHING"
+
+
 @dataclass(slots=True)
 class Batch:
     """What is stored together: rows, when keys were used, how far each spool file is taken, those that are gone.
@@ -62,10 +65,11 @@ def store(connection: Connection, batch: Batch) -> int:
     return new
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], conflict: str = DO_NOTHING) -> int:
     """Insert *rows*, whose values are in the order of the table's columns, where there is no such key yet.
 
-    Returns how many there were not. Raises one of `REFUSALS` for a row that can never be taken.
+    Returns how many there were not. Raises one of `REFUSALS` for a row that can never be taken. *conflict* is what
+    SQL is to do with a key that is there; no two of *rows* may have the same key then.
     """
     if not rows:
         return 0
@@ -73,7 +77,8 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> in
     # The driver itself is asked: SQLAlchemy would look at each row before.
     cursor: Any = connection.connection.cursor()
     try:
-        return _copied(cursor, table, rows) if connection.dialect.name == "postgresql" else _many(cursor, table, rows)
+        insert_into = _copied if connection.dialect.name == "postgresql" else _many
+        return insert_into(cursor, table, rows, conflict)
     except (dbapi.DataError, dbapi.IntegrityError) as error:
         raise DataError(None, None, error) from error
     except dbapi.Error as error:
@@ -82,13 +87,13 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> in
         cursor.close()
 
 
-def _many(cursor: Any, table: Table, rows: Sequence[Row]) -> int:
+def _many(cursor: Any, table: Table, rows: Sequence[Row], conflict: str) -> int:
     marks = ", ".join("?" * len(table.columns))
-    cursor.executemany(f"INSERT INTO {table.name} ({_names(table)}) VALUES ({marks}) ON CONFLICT DO NOTHING", rows)  # noqa: S608 - ours
+    cursor.executemany(f"INSERT INTO {table.name} ({_names(table)}) VALUES ({marks}) ON CONFLICT {conflict}", rows)  # noqa: S608 - ours
     return int(cursor.rowcount)
 
 
-def _copied(cursor: Any, table: Table, rows: Sequence[Row]) -> int:
+def _copied(cursor: Any, table: Table, rows: Sequence[Row], conflict: str) -> int:
     """Insert by way of COPY, which is several times faster but knows no conflicts: so into a table of our own first."""
     incoming = f"incoming_{table.name}"
     names = _names(table)
@@ -96,8 +101,11 @@ def _copied(cursor: Any, table: Table, rows: Sequence[Row]) -> int:
     with cursor.copy(f"COPY {incoming} ({names}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
+    # Rows are changed in the order of their key: two services that share a database never wait in a circle then.
+    key = ", ".join(column.name for column in table.primary_key.columns)
+    order = "" if conflict == DO_NOTHING else f"ORDER BY {key}"
     cursor.execute(
-        f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {incoming} ON CONFLICT DO NOTHING"  # noqa: S608 - ours
+        f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {incoming} {order} ON CONFLICT {conflict}"  # noqa: S608 - ours
     )
     new = int(cursor.rowcount)
     cursor.execute(f"DELETE FROM {incoming}")  # noqa: S608 - ours

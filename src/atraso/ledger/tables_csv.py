@@ -1,23 +1,30 @@
-"""The ledger's predictions and departures as CSV files, out and in again.
+"""The ledger's predictions, departures and schedule as CSV files, out and in again.
 
-A file has the table's columns by name in its first line; an empty value is one that is not there.
+A file has the table's columns by name in its first line; an empty value is one that is not there. What is taken in of
+departures and schedule is stored as if it were reported now: its versions are new ones.
 """
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Engine, Table, select
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Engine, Table, select
 
-from atraso.ledger.database import LedgerError
+from atraso.core.errors import LedgerError
+from atraso.core.flights import utc_minutes
+from atraso.ledger.commands import LONGEST_NAME, MAX_MINUTES, MAX_MS
+from atraso.ledger.departures import Heard, store_heard
 from atraso.ledger.records import Row
-from atraso.ledger.schema import DEPARTURES, PREDICTIONS
+from atraso.ledger.schema import DEPARTURES, PREDICTIONS, SCHEDULE
 from atraso.ledger.storing import REFUSALS, insert_rows
 
-TABLES = {"predictions": PREDICTIONS, "departures": DEPARTURES}
+TABLES = {"predictions": PREDICTIONS, "departures": DEPARTURES, "schedule": SCHEDULE}
 ROWS_AT_A_TIME = 5000
 _BOOLEANS = {"true": True, "false": False}
 
@@ -58,7 +65,7 @@ def export_table(engine: Engine, name: str, target: Path) -> int:
 
 
 def import_table(engine: Engine, name: str, source: Path, between: Callable[[], None]) -> int:
-    """Take the rows of a CSV file into a table and return how many are new; those that are there stay as they are.
+    """Take the rows of a CSV file into a table and return how many are new; what is known stays as it is.
 
     Calls *between* after each transaction of some 5,000 rows. Raises LedgerError that names the line that cannot be
     used; the rows of earlier transactions are in then, and importing the file again does no harm.
@@ -70,7 +77,7 @@ def import_table(engine: Engine, name: str, source: Path, between: Callable[[], 
             for first, rows in _parts(file, table, source):
                 try:
                     with engine.begin() as connection:
-                        new += insert_rows(connection, table, rows)
+                        new += _insert(connection, table, rows)
                 except REFUSALS:
                     raise LedgerError(
                         f"{source}: the database does not take one of the {len(rows)} rows from line {first} on."
@@ -81,6 +88,15 @@ def import_table(engine: Engine, name: str, source: Path, between: Callable[[], 
     except UnicodeDecodeError:
         raise LedgerError(f"{source} is not UTF-8.") from None
     return new
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+    """Take in rows as a file has them, whose last value is a version where that is not of predictions."""
+    if table is PREDICTIONS:
+        return insert_rows(connection, table, rows)
+    told = [row[:-1] for row in rows]
+    reported = store_heard(connection, Heard(departures=told) if table is DEPARTURES else Heard(schedule=told))
+    return reported.departures + reported.scheduled
 
 
 def _parts(file: Iterable[str], table: Table, source: Path) -> Iterator[tuple[int, list[Row]]]:
@@ -96,7 +112,10 @@ def _parts(file: Iterable[str], table: Table, source: Path) -> Iterator[tuple[in
             if len(values) != len(names):
                 raise ValueError(f"has {len(values)} values instead of {len(names)}")
             first = first if rows else reader.line_num
-            rows.append(tuple(map(_read, values, table.columns)))
+            row = tuple(map(_read, values, table.columns))
+            if table is not PREDICTIONS:
+                _check_flight(dict(zip(names, row, strict=True)))
+            rows.append(row)
             if len(rows) == ROWS_AT_A_TIME:
                 yield first, rows
                 rows = []
@@ -129,3 +148,28 @@ def _read(text: str, column: Column[object]) -> object:
                 return text
     except (ValueError, KeyError):
         raise ValueError(f"{column.name} cannot be {text[:40]!r}") from None
+
+
+def _check_flight(row: dict[str, Any]) -> None:
+    """Raise ValueError for what no report says of a flight: whoever follows the ledger must be able to read it."""
+    cancelled, actual_utc = row.get("cancelled", False), row.get("actual_utc")
+    if "cancelled" in row and cancelled is (actual_utc is not None):
+        why = "actual_utc says when it left" if cancelled else "actual_utc is empty"
+        raise ValueError(f"cancelled cannot be {str(cancelled).lower()} where {why}")
+    for name, value in row.items():
+        if isinstance(value, str):
+            if len(value) > LONGEST_NAME and name != "reported_by":
+                raise ValueError(f"{name} has more than {LONGEST_NAME} characters")
+        elif isinstance(value, int) and not 0 <= value <= (MAX_MS if name.endswith("_ms") else MAX_MINUTES):
+            raise ValueError(f"{name} cannot be {value}")
+    if _utc_minutes(row["scheduled_local"]) != row["scheduled_utc"]:
+        raise ValueError(f"scheduled_local is not the moment of scheduled_utc: {row['scheduled_local'][:40]!r}")
+
+
+@lru_cache(maxsize=16_384)
+def _utc_minutes(local: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(local)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else utc_minutes(moment)

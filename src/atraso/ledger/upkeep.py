@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sqlalchemy import URL, Engine, delete, select
 
-from atraso.ledger.database import LedgerError, open_engine, sqlite_file, told
+from atraso.core.errors import LedgerError
+from atraso.ledger.database import open_engine, sqlite_file, told
 from atraso.ledger.locks import WriterLock
 from atraso.ledger.migrate import migrate
 from atraso.ledger.records import first_id_at

@@ -16,16 +16,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from atraso.core.errors import AtrasoError
+from atraso.core.errors import AtrasoError, LedgerError
 from atraso.ledger import upkeep
 from atraso.ledger.command_socket import Asked, CommandSocket
-from atraso.ledger.database import DATABASE_ERRORS, LedgerError, ledger_url, open_engine, shown, told
+from atraso.ledger.commands import LONG
+from atraso.ledger.database import DATABASE_ERRORS, ledger_url, open_engine, shown, told
 from atraso.ledger.locks import WriterLock
 from atraso.ledger.opened import OpenLedger
 from atraso.ledger.pulse import Pulse
 from atraso.ledger.spool import FOLDER
 from atraso.ledger.status import Status, StatusBoard
-from atraso.ledger.verbs import LONG, execute
+from atraso.ledger.verbs import execute
 
 log = logging.getLogger("atraso.ledger")
 
@@ -99,7 +100,7 @@ class Writer:
             if self._socket is not None:
                 self._socket.close()
             for asked in self._later:
-                asked.refuse("The ledger's writer is ending: try again.")
+                asked.refuse("The ledger's writer is ending: try again.", later=True)
             self._ledger.close()
             self._lock.release()
 
@@ -222,7 +223,7 @@ class Writer:
         except AtrasoError as error:
             asked.refuse(str(error))
         except DATABASE_ERRORS as error:
-            asked.refuse(f"The ledger {shown(self._url)} cannot be used now: {told(error)}.")
+            asked.refuse(f"The ledger {shown(self._url)} cannot be used now: {told(error)}.", later=True)
             if between:
                 raise
             self._failed(error)

@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from atraso.core.errors import ArtefactError, AtrasoError
+from atraso.core.errors import ArtefactError, AtrasoError, LedgerUnavailableError
 from atraso.identity.keys import prefix_of
 from atraso.identity.principal import Principal
 from atraso.serving.guard import BEARER, Refused, address_of, authorization_of, is_of_a_script
 from atraso.serving.places import Places, decoded, read_fields
-from atraso.serving.problems import NoSuchRouteError, NotAuthenticatedError, WrongPlacesError
+from atraso.serving.problems import NoSuchRouteError, NotAuthenticatedError, UnavailableError, WrongPlacesError
 from atraso.serving.wire import Place
 from atraso.telemetry.audit import Audit, no_audit
 
@@ -29,6 +29,8 @@ RevocableKind = Literal["subject", "kid", "jti", "key"]
 BASIC = 'Basic realm="atraso", charset="UTF-8"'
 GRANTS = ("client_credentials", "password")
 MAX_LOGIN_BODY_BYTES = 4096
+# A ledger that cannot be used now is tried again within this time.
+RETRY_AFTER_S = 2.0
 
 
 class TokenAnswer(msgspec.Struct, frozen=True):
@@ -143,6 +145,8 @@ class Accounts:
             await asyncio.to_thread(self.revoke, asked.kind, value, who.name)
         except AtrasoError as error:
             self.audit("revoked", who=who.name, kind=asked.kind, what=value, allowed=False, why=str(error))
+            if isinstance(error, LedgerUnavailableError):
+                raise UnavailableError(str(error), RETRY_AFTER_S) from None
             raise WrongPlacesError([Place("/value", str(error))]) from None
         self.audit("revoked", who=who.name, kind=asked.kind, what=value, allowed=True)
         return _json(RevocationAnswer(asked.kind, value))

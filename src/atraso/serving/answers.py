@@ -1,7 +1,8 @@
 """Answers of one model as they go over the wire, and those given lately.
 
-Systems ask for the same flights again and again. While the model is the same and no state is known, so is the answer
-but for its id; a table of the latest ones gives it without reading the flight again. A new model begins a new table.
+Systems ask for the same flights again and again. While the model and what is known of the airport are the same, so is
+the answer but for its id; a table of the latest ones gives it without reading the flight again. A new model, a new
+state, or a new minute where there is a state, begins a new table.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from atraso.artefact.live import LiveScorer, Moment
 from atraso.artefact.scorer import Scorer
-from atraso.core.flights import Flight, FlightTable
+from atraso.core.flights import Flight
 from atraso.core.prediction import Reason
 from atraso.serving.identifiers import Identifiers
 from atraso.serving.wire import Exceeds, FlightQuestion, PredictionAnswer, Quantiles, ReasonAnswer
@@ -45,36 +47,45 @@ class Answers:
 
     def __init__(self, scorer: Scorer, ids: Identifiers) -> None:
         self._scorer = scorer
+        self._live = LiveScorer(scorer)
         self._ids = ids
+        self._moment: Moment | None = None
         self._remembered: dict[FlightQuestion, _Remembered] = {}
 
-    def few(self, questions: Sequence[FlightQuestion], *, explain: bool, notes: tuple[str, ...]) -> Given:
-        """Answer one flight after the other; *notes* about the request stand among the warnings of each."""
-        found = [self._one(question, explain, notes) for question in questions]
+    def few(
+        self, questions: Sequence[FlightQuestion], moment: Moment, *, explain: bool, notes: tuple[str, ...]
+    ) -> Given:
+        """Answer one flight after the other at *moment*; *notes* about the request stand among the warnings of each."""
+        if moment is not self._moment:
+            self._remembered.clear()
+            self._moment = moment
+        found = [self._one(question, moment, explain, notes) for question in questions]
         return Given(
             [one.probability for one in found],
             [one.flight for one in found],
             b",".join([b'{"id":"%b"%b' % (self._ids().encode(), one.after_id) for one in found]),
         )
 
-    def many(self, questions: Sequence[FlightQuestion], *, explain: bool, notes: tuple[str, ...]) -> Given:
+    def many(
+        self, questions: Sequence[FlightQuestion], moment: Moment, *, explain: bool, notes: tuple[str, ...]
+    ) -> Given:
         """Answer many flights in one sweep; the same numbers as one by one."""
         resolved = [self._resolved(question) for question in questions]
         flights = [flight for flight, _ in resolved]
-        scorer = self._scorer
-        table = scorer.predict_many(FlightTable.of(flights), explain=True) if explain else scorer.predict_each(flights)
+        noted = [(*warnings, *notes) if notes else warnings for _, warnings in resolved]
+        table = self._live.predict_each(flights, moment, noted, explain=explain)
         probabilities = table.delay_probability.tolist()
         columns = (table.delayed, table.base_rate, table.exceeds, table.minutes)
-        reasons = table.reasons or ((),) * len(table)
         rows = zip(
             self._ids.many(len(flights)),
             probabilities,
             *(column.tolist() for column in columns),
-            reasons,
-            resolved,
+            table.basis,
+            table.lead,
+            table.reasons or ((),) * len(table),
+            table.warnings,
             strict=True,
         )
-        basis, lead = table.basis, table.lead
         answers = [
             PredictionAnswer(
                 name,
@@ -86,18 +97,18 @@ class Answers:
                 Exceeds(*e),
                 Quantiles(*m),
                 _told(why) if why else (),
-                (*warnings, *notes) if notes else warnings,
+                warnings,
             )
-            for name, p, delayed, base, e, m, why, (_, warnings) in rows
+            for name, p, delayed, base, e, m, basis, lead, why, warnings in rows
         ]
         return Given(probabilities, flights, _encode(answers)[1:-1])
 
-    def _one(self, question: FlightQuestion, explain: bool, notes: tuple[str, ...]) -> _Remembered:
+    def _one(self, question: FlightQuestion, moment: Moment, explain: bool, notes: tuple[str, ...]) -> _Remembered:
         plain = not explain and not notes
         if plain and (remembered := self._remembered.get(question)) is not None:
             return remembered
         flight, warnings = self._resolved(question)
-        answer = self._scorer.predict(flight, explain=explain)
+        answer = self._live.predict(flight, moment, explain=explain, warnings=(*warnings, *notes))
         encoded = _encode(
             PredictionAnswer(
                 "",
@@ -109,7 +120,7 @@ class Answers:
                 Exceeds(*answer.exceeds),
                 Quantiles(*answer.minutes),
                 _told(answer.reasons),
-                (*warnings, *notes),
+                answer.warnings,
             )
         )
         given = _Remembered(answer.delay_probability, flight, encoded.removeprefix(_NO_ID))

@@ -16,11 +16,14 @@ from starlette.responses import Response
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.store import Store
 from atraso.core.errors import AtrasoError
+from atraso.ledger.commands import Report, Reported
 from atraso.ledger.status import StatusBoard
 from atraso.serving.accounts import Accounts
+from atraso.serving.airport_state import AirportState, StateSource
 from atraso.serving.books import Books
 from atraso.serving.bulletin import Bulletin
 from atraso.serving.challenge import Challenge
+from atraso.serving.departures import Departures
 from atraso.serving.front import Front, Handler, Routes
 from atraso.serving.guard import Guard
 from atraso.serving.headers import SecurityHeaders
@@ -32,6 +35,7 @@ from atraso.serving.ops import ops_routes
 from atraso.serving.pages import page_routes, page_templates
 from atraso.serving.predictions import DEFAULT_LIMITS, Limits, Predictions
 from atraso.serving.problems import MethodNotAllowedError, NoSuchRouteError, refusal_of
+from atraso.serving.state_route import state_routes
 from atraso.telemetry.cells import Board, Recorder
 
 
@@ -47,7 +51,9 @@ class Worker:
     books: Books = field(default_factory=lambda: Books(Recorder()))
     models: Store | None = None
     ledger: StatusBoard | None = None
+    report: Callable[[Report], Reported] | None = None
     bulletin: Bulletin = field(default_factory=Bulletin)
+    state: StateSource = field(default_factory=StateSource)
     next_id: Identifiers = field(default_factory=Identifiers)
 
 
@@ -60,9 +66,11 @@ def create_app(scorer: Scorer, worker: Worker | None = None) -> Front:
 def create_routes(scorer: Scorer, worker: Worker) -> Routes:
     """Return all that is served with the model of *scorer*."""
     limits, now = worker.limits, worker.now
-    predictions = Predictions(scorer, limits, now, worker.books, worker.next_id)
+    airport = AirportState(worker.state, scorer.manifest.checksum)
+    predictions = Predictions(scorer, limits, now, worker.books, worker.next_id, state=airport)
+    departures = Departures(scorer, limits, now, worker.report, worker.books)
     challenge = Challenge(scorer, limits)
-    inference = Inference(scorer, limits)
+    inference = Inference(scorer, limits, now, airport)
     templates = page_templates(scorer.manifest)
     form = OldForm(scorer, templates.get_template("class.html"))
     document = openapi_document(scorer, predictions, limits)
@@ -74,7 +82,9 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
             models=worker.models,
             bulletin=worker.bulletin,
             ledger=worker.ledger,
+            state=lambda: (airport.now(now()), airport.head),
         ),
+        *state_routes(airport, scorer.manifest, now),
         *inference.routes(),
         *worker.accounts.routes(),
         *page_routes(templates, scorer.manifest, predictions, document, now, asks=worker.accounts.page_asks),
@@ -88,6 +98,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
     rest.router.redirect_slashes = False  # a redirect would be built from the client's own Host header
     table: dict[str, dict[str, Handler]] = {
         "/v1/predictions": {"GET": predictions.get, "HEAD": predictions.get, "POST": predictions.post},
+        "/v1/departures": {"POST": departures.post},
         "/predict": {"GET": form.get, "HEAD": form.get, "POST": challenge.post},
         **inference.handlers(),
     }

@@ -42,6 +42,10 @@ class Books:
             self._spool.add(b'{"principal":%b,"flights":%b,"answer":%b}' % (name, flights, answer))
             self._unsettled += len(given.probabilities)
 
+    def reported(self, **results: int) -> None:
+        """Count what was reported of flights, by the results of `Recorder.reported`."""
+        self._recorder.reported(**results)
+
     def settle(self) -> bool:
         """Keep what was noted since the last time, and count it; False where it may not be given."""
         rows, self._unsettled = self._unsettled, 0

@@ -16,10 +16,12 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from atraso import __version__
+from atraso.artefact.live import LiveScorer
 from atraso.artefact.scorer import Scorer
 from atraso.core.errors import FieldError
 from atraso.core.flights import Flight
 from atraso.core.prediction import EXCEEDS_MINUTES, QUANTILES
+from atraso.serving.airport_state import AirportState
 from atraso.serving.front import Handler
 from atraso.serving.places import CrowdedError, decoded
 from atraso.serving.predictions import AT_A_TIME, ONE_BY_ONE, Limits
@@ -90,8 +92,9 @@ _encode = msgspec.json.Encoder().encode
 class Inference:
     """Answers the protocol's questions with one scorer, which is its only model."""
 
-    def __init__(self, scorer: Scorer, limits: Limits) -> None:
-        self._scorer = scorer
+    def __init__(self, scorer: Scorer, limits: Limits, now: Callable[[], float], state: AirportState) -> None:
+        self._scorer, self._live = scorer, LiveScorer(scorer)
+        self._now, self._state = now, state
         self._limits = limits
         self._turns = Turns()
         self._version = scorer.manifest.version
@@ -172,15 +175,17 @@ class Inference:
     async def _values(self, columns: Mapping[str, list[str]]) -> dict[str, Any]:
         """Return the outputs of all rows; one column each, or one row of columns each."""
         resolved = await self._flights(columns)
+        moment = self._state.now(self._now())
         flights = [flight for flight, _ in resolved]
         told = {"warnings": np.array(["; ".join(warnings) for _, warnings in resolved], dtype=object)}
         if len(flights) <= ONE_BY_ONE:
-            answers = [self._scorer.predict(flight) for flight in flights]
+            answers = [self._live.predict(flight, moment) for flight in flights]
             return told | {name: np.array([getattr(a, name) for a in answers]) for name in OUTPUTS if name not in told}
         parts = []
         for start in range(0, len(flights), AT_A_TIME):
             await self._turns.next()
-            parts.append(self._scorer.predict_each(flights[start : start + AT_A_TIME]))
+            some = flights[start : start + AT_A_TIME]
+            parts.append(self._live.predict_each(some, moment, [()] * len(some)))
         return told | {n: np.concatenate([getattr(part, n) for part in parts]) for n in OUTPUTS if n not in told}
 
     async def _flights(self, columns: Mapping[str, list[str]]) -> list[tuple[Flight, tuple[str, ...]]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from atraso.serving.openapi_accounts import account_paths
 from atraso.serving.openapi_inference import OPTIONAL_KEY, inference_paths
 from atraso.serving.predictions import Limits, Predictions
 from atraso.serving.problems import PROBLEM_JSON, STATUSES, problem_body, response_name
+from atraso.serving.state_route import StateAnswer
 from atraso.serving.wire import Place
 
 Json = dict[str, Any]
@@ -30,6 +32,8 @@ _SHAPES = (
     wire.PredictionRequest,
     wire.FlightQuery,
     wire.Answer,
+    wire.DeparturesRequest,
+    wire.DeparturesAnswer,
     wire.ChallengeRequest,
     wire.ChallengeClasses,
     InferRequest,
@@ -38,6 +42,7 @@ _SHAPES = (
     wire.ReadyAnswer,
     wire.ModelCard,
     wire.ModelList,
+    StateAnswer,
     wire.Problem,
     TokenAnswer,
     RevocationRequest,
@@ -52,6 +57,7 @@ KEY_SCHEME = {
 }
 LOGIN_SCHEME = {"type": "http", "scheme": "basic", "description": "Name and password, as the directory knows them."}
 _KEY_STATUSES = (401, 403, 429, 503)
+_REPORTED = {"received": 1, "new": 1, "state": {"version": 1_793_491_200_000}, "warnings": []}
 _EXAMPLE_ID = "01KAQ5V8Z0M4T7C2P9R3X6W1JD"
 _NAUGHT_OR_ONE = {"type": "integer", "enum": [0, 1]}
 _BODY_STATUSES = (400, 401, 403, 408, 413, 415, 422, 429, 431, 500, 503)
@@ -62,11 +68,15 @@ def openapi_document(scorer: Scorer, predictions: Predictions, limits: Limits) -
     """Return the document for a service with this model and these limits; its examples are the model's own answers."""
     _, schemas = msgspec.json.schema_components(_SHAPES, ref_template="#/components/schemas/{name}")
     query = schemas.pop("FlightQuery")
-    for request in ("PredictionRequest", "ChallengeRequest"):
-        schemas[request]["properties"]["flights"] |= {
+    for request, name in (
+        ("PredictionRequest", "flights"),
+        ("ChallengeRequest", "flights"),
+        ("DeparturesRequest", "departures"),
+    ):
+        schemas[request]["properties"][name] |= {
             "minItems": 1,
             "maxItems": limits.max_flights,
-            "description": f"1 to {limits.max_flights:,} flights.",
+            "description": f"1 to {limits.max_flights:,} {name}.",
         }
     return {
         "openapi": "3.1.0",
@@ -136,6 +146,17 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
                 parameters=_parameters(query, {**flight, "explain": "true", "as_of": asked["as_of"]}),
             ),
         },
+        "/v1/departures": {
+            "post": _operation(
+                "reportDepartures",
+                "Report departures",
+                "That flights left, that they are cancelled, or that they are scheduled. A report may be sent again: "
+                "what is known changes nothing. Of several reports of a flight the one found out last is true.",
+                _json("DeparturesAnswer", _REPORTED),
+                _BODY_STATUSES,
+                body=_json("DeparturesRequest", {"departures": [_left(flight)]}),
+            )
+        },
         "/predict": {
             "post": _operation(
                 "predictChallenge",
@@ -167,6 +188,7 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
         "/health/live": _get("live", "Is the process alive?", "HealthAnswer", {"status": "alive"}),
         "/health/ready": _get("ready", "Does it answer predictions?", "ReadyAnswer"),
         "/v1/model": _get("model", "The card of the model in use", "ModelCard", guarded=True),
+        "/v1/state": _get("state", "What is known of the airport now", "StateAnswer", guarded=True),
         "/v1/models": _get("models", "The models at hand", "ModelList", guarded=True),
         **account_paths(scorer.manifest.version),
         "/metrics": {"get": _operation("metrics", "Counters for Prometheus", "", _plain(), (404,))},
@@ -176,6 +198,12 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
         "/": {"get": _operation("page", "The page", "Asks and answers for one flight, for people.", _html(), ())},
         "/docs": {"get": _operation("docs", "The reference", "This document, for people.", _html(), ())},
     }
+
+
+def _left(flight: Json) -> Json:
+    """Return the report that *flight* left a quarter of an hour late."""
+    scheduled = datetime.fromisoformat(flight["scheduled_departure"])
+    return {**flight, "actual_departure": (scheduled + timedelta(minutes=15)).isoformat()}
 
 
 def _challenge_example(scorer: Scorer) -> tuple[Json | None, Json | None]:

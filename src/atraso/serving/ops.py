@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from atraso.artefact.live import LIVE, Moment
 from atraso.artefact.manifest import Manifest
+from atraso.artefact.snapshot import SnapshotHead
 from atraso.artefact.store import Store
 from atraso.core.leads import SCHEDULE
 from atraso.ledger.status import Status, StatusBoard
@@ -19,6 +21,7 @@ from atraso.serving.bulletin import Bulletin
 from atraso.serving.wire import HealthAnswer, ModelCard, ModelList, ModelName, ReadyAnswer
 from atraso.telemetry.cells import Board, tell_rows
 from atraso.telemetry.names import (
+    DEPARTURE_NEWEST,
     LEDGER_ERRORS,
     LEDGER_FAILING,
     LEDGER_QUEUED,
@@ -30,6 +33,8 @@ from atraso.telemetry.names import (
     LEDGER_UNFORCED,
     MODEL_CREATED,
     MODEL_INFO,
+    STATE_AT,
+    STATE_VERSION,
     WORKERS,
     Metric,
 )
@@ -45,10 +50,11 @@ def ops_routes(
     models: Store | None,
     bulletin: Bulletin,
     ledger: StatusBoard | None,
+    state: Callable[[], tuple[Moment, SnapshotHead | None]],
 ) -> list[Route]:
     """Return the routes; most of their answers are made once, because they change with the model only.
 
-    *ledger* tells how its writer is doing, where there is one.
+    *ledger* tells how its writer is doing, where there is one; *state* what this worker knows of the airport.
     """
     card = model_card(manifest)
     name = ModelName(manifest.airport, manifest.version)
@@ -59,7 +65,7 @@ def ops_routes(
         _constant("/v1/model", card),
         Route("/v1/models", _models(card, models), methods=["GET"]),
         _constant("/openapi.json", msgspec.Raw(openapi)),
-        Route("/metrics", _metrics(manifest, board, ledger), methods=["GET"]),
+        Route("/metrics", _metrics(manifest, board, ledger, state), methods=["GET"]),
     ]
 
 
@@ -98,7 +104,12 @@ def _json(answer: msgspec.Struct) -> Response:
     return Response(content, media_type="application/json", headers={"cache-control": "no-cache"})
 
 
-def _metrics(manifest: Manifest, board: Board, ledger: StatusBoard | None) -> Tell:
+def _metrics(
+    manifest: Manifest,
+    board: Board,
+    ledger: StatusBoard | None,
+    state: Callable[[], tuple[Moment, SnapshotHead | None]],
+) -> Tell:
     created = datetime.fromisoformat(manifest.created_at).timestamp()
 
     async def tell(request: Request) -> Response:
@@ -109,6 +120,10 @@ def _metrics(manifest: Manifest, board: Board, ledger: StatusBoard | None) -> Te
             MODEL_INFO: [((manifest.version, SCHEDULE.name), 1.0)],
             MODEL_CREATED: [((), created)],
         }
+        moment, head = state()
+        gauges |= state_gauges(head)
+        if moment.fresh:
+            gauges[MODEL_INFO].append(((manifest.version, LIVE), 1.0))
         status = ledger.read() if ledger else Status()  # before the totals: it follows them
         totals = board.totals()
         queued = tell_rows(
@@ -122,6 +137,18 @@ def _metrics(manifest: Manifest, board: Board, ledger: StatusBoard | None) -> Te
         return Response(text, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 
     return tell
+
+
+def state_gauges(head: SnapshotHead | None) -> dict[Metric, list[tuple[tuple[str, ...], float]]]:
+    """Return what is known of the airport as metrics: nothing before there is a state."""
+    if head is None:
+        return {}
+    newest = head.newest_departure_utc
+    return {
+        DEPARTURE_NEWEST: [] if newest is None else [((), newest * 60.0)],
+        STATE_AT: [((), head.at_utc * 60.0)],
+        STATE_VERSION: [((), head.version)],
+    }
 
 
 def ledger_gauges(status: Status) -> dict[Metric, list[tuple[tuple[str, ...], float]]]:

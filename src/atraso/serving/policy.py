@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from atraso.identity.principal import ADMIN, PREDICT
+from atraso.identity.principal import ADMIN, PREDICT, REPORT
 
-METRICS = "/metrics"
+METRICS, DEPARTURES = "/metrics", "/v1/departures"
 _OPEN = frozenset(
     {
         "/",
@@ -35,4 +35,4 @@ def role_of(path: str) -> str | None:
         return PREDICT if "infer" in path.rpartition("/")[2] else None
     if path == "/v1/revocations" or (path.startswith(_MODELS) and "activate" in path):
         return ADMIN
-    return PREDICT
+    return REPORT if path == DEPARTURES else PREDICT

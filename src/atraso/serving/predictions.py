@@ -6,17 +6,20 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 import msgspec
 from starlette.types import Scope
 
+from atraso.artefact.live import Moment
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.times import moment_of
 from atraso.core.errors import FieldError
-from atraso.identity.principal import ANYBODY, REPORT, Principal
+from atraso.core.flights import utc_minutes
+from atraso.identity.principal import REPORT, Principal
+from atraso.serving.airport_state import NOTHING_KNOWN, AirportState
 from atraso.serving.answers import Answers, Given
 from atraso.serving.books import NOT_KEPT, Books
 from atraso.serving.identifiers import Identifiers
@@ -31,8 +34,6 @@ from atraso.serving.wire import (
     Place,
     PredictionRequest,
 )
-
-T = TypeVar("T")
 
 ONE_BY_ONE = 16  # flights; above this a sweep over columns is cheaper
 AT_A_TIME = 1000  # flights between two looks at other requests: some 12 ms
@@ -56,6 +57,14 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
+class _When(NamedTuple):
+    """The moment of a prediction as it is echoed, notes about how it was read, and what is known then."""
+
+    as_of: str
+    notes: tuple[str, ...]
+    moment: Moment
+
+
 class Predictions:
     """Answers questions about flights with one scorer; *now* tells the time in seconds since 1970.
 
@@ -63,13 +72,21 @@ class Predictions:
     """
 
     def __init__(
-        self, scorer: Scorer, limits: Limits, now: Callable[[], float], books: Books, next_id: Identifiers
+        self,
+        scorer: Scorer,
+        limits: Limits,
+        now: Callable[[], float],
+        books: Books,
+        next_id: Identifiers,
+        *,
+        state: AirportState,
     ) -> None:
         self._scorer = scorer
         self._answers = Answers(scorer, next_id)
         self._limits = limits
         self._turns = Turns()
         self._now = now
+        self._state = state
         self._books = books
         self._zone = ZoneInfo(scorer.manifest.airports[0].zone)
         self._model = ModelName(scorer.manifest.airport, scorer.manifest.version)
@@ -86,79 +103,95 @@ class Predictions:
             raise WrongPlacesError([error.first]) from None
         if request is None or not 1 <= len(request.flights) <= self._limits.max_flights:
             raise WrongPlacesError(await self._wrong_places(body))
+        principal = scope["principal"]
         try:
+            when = await self._when(principal, request)
             if len(request.flights) <= ONE_BY_ONE:
-                answer = self._few(request, scope["principal"])
+                answer = self._few(request, principal, when)
             else:
-                answer = await self._many(request, scope["principal"])
+                answer = await self._many(request, principal, when)
         except FieldError:
             raise WrongPlacesError(await self._wrong_places(body)) from None
         self._keep()
         return answer
 
     def at_once(self, body: bytes, principal: Principal) -> bytes | None:
-        """Answer the body of a POST about a few flights; None for more of them, and for what is to be refused.
+        """Answer the body of a POST about a few flights now; None for others, and for what is to be refused.
 
         Whoever sends the answer settles the books before.
         """
         try:
             request = _request.decode(body)
-            if not 1 <= len(request.flights) <= min(ONE_BY_ONE, self._limits.max_flights):
+            if request.as_of is not None or not 1 <= len(request.flights) <= min(ONE_BY_ONE, self._limits.max_flights):
                 return None
-            return self._few(request, principal)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FieldError, NotAllowedError):
+            return self._few(request, principal, self._at_present(request))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FieldError):
             return None
 
     async def get(self, scope: Scope, body: bytes) -> bytes:
         """Answer `GET /v1/predictions` from its query; raises NotJsonError and WrongPlacesError."""
-        answer = self._answered(query_of(scope["query_string"]), lambda request: self._few(request, scope["principal"]))
+        principal, raw = scope["principal"], _encode(query_of(scope["query_string"]))
+        request = self._request_of(raw)
+        try:
+            answer = self._few(request, principal, await self._when(principal, request))
+        except FieldError:
+            raise WrongPlacesError(self._wrong_in_query(raw)) from None
         self._keep()
         return answer
 
     def ask(self, query: Mapping[str, object]) -> Answer:
-        """Answer one flight given by the names of `FlightQuery`, and note nothing; raises WrongPlacesError."""
-        return msgspec.json.decode(self._answered(query, lambda request: self._told(request, ANYBODY)[1]), type=Answer)
+        """Answer one flight given by the names of `FlightQuery`, and note nothing; raises WrongPlacesError.
+
+        Of another moment than now only the timetable is known.
+        """
+        raw = _encode(query)
+        request = self._request_of(raw)
+        try:
+            text = request.as_of
+            when = self._at_present(request) if text is None else self._at_another(text, NOTHING_KNOWN)
+            _, answer = self._told(request, when)
+        except FieldError:
+            raise WrongPlacesError(self._wrong_in_query(raw)) from None
+        return msgspec.json.decode(answer, type=Answer)
 
     def _keep(self) -> None:
         """See to it that what was noted is kept before it is given; raises UnavailableError where it may not be."""
         if not self._books.settle():
             raise UnavailableError(NOT_KEPT, NOT_KEPT_RETRY_AFTER_S)
 
-    def _answered(self, query: Mapping[str, object], answer: Callable[[PredictionRequest], T]) -> T:
-        """Return the *answer* to the request that a query means; raises WrongPlacesError."""
-        raw = _encode(query)
+    def _request_of(self, raw: bytes) -> PredictionRequest:
+        """Return the request that a query, written as JSON, means; raises WrongPlacesError."""
         asked = decoded(raw, _query)
-        try:
-            if asked is not None:
-                return answer(PredictionRequest((asked,), asked.explain, asked.basis, asked.as_of))
-        except FieldError:
-            pass  # all that is wrong is told below, not only what was met first
+        if asked is None:
+            raise WrongPlacesError(self._wrong_in_query(raw))
+        return PredictionRequest((asked,), asked.explain, asked.basis, asked.as_of)
+
+    def _wrong_in_query(self, raw: bytes) -> list[Place]:
+        """Return all that is wrong with a query, not only what was met first."""
         places = Places()
         usable = read_fields(raw, FlightQuery, "", places)
         self._check_as_of(usable, places)
         self._check_flight(usable, "", places)
-        raise WrongPlacesError(places.told())
+        return places.told()
 
-    def _few(self, request: PredictionRequest, principal: Principal) -> bytes:
+    def _few(self, request: PredictionRequest, principal: Principal, when: _When) -> bytes:
         """Answer a few flights, and note it; raises FieldError."""
-        given, answer = self._told(request, principal)
+        given, answer = self._told(request, when)
         self._books.note(principal, given, answer)
         return answer
 
-    def _told(self, request: PredictionRequest, principal: Principal) -> tuple[Given, bytes]:
-        as_of, notes = self._moment_for(principal, request.as_of)
-        given = self._answers.few(request.flights, explain=request.explain, notes=notes)
-        return given, b"%b[%b]}" % (self._opening(as_of), given.encoded)
+    def _told(self, request: PredictionRequest, when: _When) -> tuple[Given, bytes]:
+        given = self._answers.few(request.flights, when.moment, explain=request.explain, notes=when.notes)
+        return given, b"%b[%b]}" % (self._opening(when.as_of), given.encoded)
 
-    async def _many(self, request: PredictionRequest, principal: Principal) -> bytes:
+    async def _many(self, request: PredictionRequest, principal: Principal, when: _When) -> bytes:
         """Answer many flights, a chunk at a time so that no step takes long for all; raises FieldError."""
-        as_of, notes = self._moment_for(principal, request.as_of)
         chunks = []
         for start in range(0, len(request.flights), AT_A_TIME):
             await self._turns.next()
             chunk = request.flights[start : start + AT_A_TIME]
-            chunks.append(self._answers.many(chunk, explain=request.explain, notes=notes))
-        answer = b"".join((self._opening(as_of), b"[", b",".join([chunk.encoded for chunk in chunks]), b"]}"))
+            chunks.append(self._answers.many(chunk, when.moment, explain=request.explain, notes=when.notes))
+        answer = b"".join((self._opening(when.as_of), b"[", b",".join([chunk.encoded for chunk in chunks]), b"]}"))
         given = Given(
             [probability for chunk in chunks for probability in chunk.probabilities],
             [flight for chunk in chunks for flight in chunk.flights],
@@ -174,21 +207,30 @@ class Predictions:
             self._opened = _encode(Answer(self._model, as_of, [])).removesuffix(b"[]}")
         return self._opened
 
-    def _moment_for(self, principal: Principal, text: str | None) -> tuple[str, tuple[str, ...]]:
-        """Return `_as_of` for who may choose the moment; raises NotAllowedError for others."""
-        if text is not None and REPORT not in principal.roles:
-            raise NotAllowedError(f"as_of needs the role {REPORT}, which you do not have: leave it out")
-        return self._as_of(text)
-
-    def _as_of(self, text: str | None) -> tuple[str, tuple[str, ...]]:
-        """Return the moment of the prediction as it is echoed, and notes about how it was read."""
-        if text is not None:
-            moment, note = moment_of(text, self._zone, "as_of")
-            return moment.isoformat(timespec="seconds"), (note,) if note else ()
-        second = int(self._now())
+    def _at_present(self, request: PredictionRequest) -> _When:
+        """Return what a request about now is answered from."""
+        now = self._now()
+        second = int(now)
         if second != self._second:
             self._second, self._moment = second, datetime.fromtimestamp(second, self._zone).isoformat()
-        return self._moment, ()
+        return _When(self._moment, (), NOTHING_KNOWN if request.basis == "schedule" else self._state.now(now))
+
+    async def _when(self, principal: Principal, request: PredictionRequest) -> _When:
+        """Return what a request is answered from; raises FieldError.
+
+        Raises NotAllowedError for who may not choose the moment, UnavailableError where its state is not told.
+        """
+        if request.as_of is None:
+            return self._at_present(request)
+        if REPORT not in principal.roles:
+            raise NotAllowedError(f"as_of needs the role {REPORT}, which you do not have: leave it out")
+        as_of, _ = moment_of(request.as_of, self._zone, "as_of")
+        known = NOTHING_KNOWN if request.basis == "schedule" else await self._state.at(utc_minutes(as_of))
+        return self._at_another(request.as_of, known)
+
+    def _at_another(self, text: str, known: Moment) -> _When:
+        as_of, note = moment_of(text, self._zone, "as_of")
+        return _When(as_of.isoformat(timespec="seconds"), (note,) if note else (), known)
 
     async def _wrong_places(self, body: bytes) -> list[Place]:
         """Read a refused body again and return all its wrong places, at most `MAX_PLACES`."""
@@ -211,7 +253,8 @@ class Predictions:
 
     def _check_as_of(self, usable: Mapping[str, Any], places: Places) -> None:
         try:
-            self._as_of(usable.get("as_of"))
+            if (text := usable.get("as_of")) is not None:
+                moment_of(text, self._zone, "as_of")
         except FieldError as error:
             places.add("/as_of", error.detail)
 

@@ -68,6 +68,29 @@ AsOf = Annotated[
 ]
 
 
+ActualDeparture = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=40,
+        description="When the flight left, ISO 8601, read as scheduled_departure is; at most 12 h before it and 48 h "
+        "after it, and not in the future.",
+        examples=["2017-07-14T08:42:00"],
+    ),
+]
+Cancelled = Annotated[bool, Meta(description="That the flight will not leave.")]
+ReportedAt = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=40,
+        description="When this was found out, ISO 8601, read as scheduled_departure is; null is now. Of several "
+        "reports of a flight the one found out last is true.",
+        examples=["2017-07-14T08:43:10Z"],
+    ),
+]
+
+
 class FlightQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A flight, as known before it leaves."""
 
@@ -160,6 +183,44 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     predictions: list[PredictionAnswer]
 
 
+class Place(msgspec.Struct, frozen=True):
+    """One wrong place of a request."""
+
+    pointer: Annotated[
+        str, Meta(description="JSON Pointer (RFC 6901) into the body; for a query, a slash and the name.")
+    ]
+    detail: str
+
+
+class DepartureReport(FlightQuestion, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What is reported of a flight: that it left, that it is cancelled, or neither: that it is scheduled."""
+
+    actual_departure: ActualDeparture | None = None
+    cancelled: Cancelled = False
+    reported_at: ReportedAt | None = None
+
+
+class DeparturesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Reports of flights; all of them are taken, or none."""
+
+    departures: tuple[DepartureReport, ...]
+
+
+class StateVersion(msgspec.Struct, frozen=True):
+    """How far the ledger's knowledge of departures has come."""
+
+    version: Annotated[int, Meta(description="Rises with everything new.")]
+
+
+class DeparturesAnswer(msgspec.Struct, frozen=True):
+    """What became of reports; it is stored when it is answered."""
+
+    received: int
+    new: Annotated[int, Meta(description="How many reports told something that was not known.")]
+    state: StateVersion
+    warnings: Annotated[tuple[Place, ...], Meta(description="How reports were read where that was doubtful.")]
+
+
 class ChallengeFlight(
     msgspec.Struct,
     frozen=True,
@@ -223,15 +284,6 @@ class ModelList(msgspec.Struct, frozen=True):
     """The models at hand."""
 
     models: tuple[ModelCard, ...]
-
-
-class Place(msgspec.Struct, frozen=True):
-    """One wrong place of a request."""
-
-    pointer: Annotated[
-        str, Meta(description="JSON Pointer (RFC 6901) into the body; for a query, a slash and the name.")
-    ]
-    detail: str
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ import numpy as np
 
 from atraso.telemetry.names import (
     COUNTED,
+    DEPARTURES,
     LATENCY_BOUNDS,
     LEDGER_ROWS,
     MODEL_SWAPS,
@@ -43,6 +44,7 @@ START_OF, CELLS = _starts()
 _REQUESTS, _SECONDS = START_OF[REQUESTS], START_OF[REQUEST_SECONDS]
 _PROBABILITY, _LEDGER, _SWAPS = START_OF[PROBABILITY], START_OF[LEDGER_ROWS], START_OF[MODEL_SWAPS]
 _ACCEPTED, _KEPT, _SHED, _REFUSED, _STORED, _SET_ASIDE, _RECOVERED = (_LEDGER + at for at in range(len(ROW_STATES)))
+_DEPARTURES = START_OF[DEPARTURES]
 _SECONDS_WIDTH, _SECONDS_SUM = REQUEST_SECONDS.width, REQUEST_SECONDS.width - 1
 _PROBABILITY_SUM = _PROBABILITY + PROBABILITY.width - 1
 _OUTCOMES = len(OUTCOMES)
@@ -94,6 +96,11 @@ class Recorder:
     def swapped(self, *, ok: bool) -> None:
         """Count a change of the model."""
         self._cells[_SWAPS + (not ok)] += 1
+
+    def reported(self, *, new: int = 0, repeated: int = 0, scheduled: int = 0, refused: int = 0) -> None:
+        """Count what was reported of flights, by what became of it."""
+        for place, count in enumerate((new, repeated, scheduled, refused)):
+            self._cells[_DEPARTURES + place] += count
 
 
 class Board:

@@ -10,7 +10,9 @@ from enum import IntEnum
 from itertools import product
 
 # Routes, as the label `route`; a path that is none of these counts as "other".
-ROUTES = ("/v1/predictions", "/predict", "/v2/infer", "/v1/model", "/health", "/metrics", "page", "other")
+ROUTES = (
+    "/v1/predictions", "/predict", "/v2/infer", "/v1/departures", "/v1/model", "/health", "/metrics", "page", "other",
+)  # fmt: skip
 
 
 class Outcome(IntEnum):
@@ -84,8 +86,15 @@ LEDGER_ROWS = Metric(
 MODEL_SWAPS = Metric(
     "atraso_model_swap_total", COUNTER, "Changes of the model in use, by result.", (("result", ("ok", "failed")),)
 )
+DEPARTURES = Metric(
+    "atraso_departures_total",
+    COUNTER,
+    "Reports sent to /v1/departures: new departures and cancellations, flights newly scheduled, what was known before, "
+    "and what was refused.",
+    (("result", ("new", "repeated", "scheduled", "refused")),),
+)
 # Kept in shared memory, one slot a worker.
-COUNTED = (REQUESTS, REQUEST_SECONDS, PROBABILITY, LEDGER_ROWS, MODEL_SWAPS)
+COUNTED = (REQUESTS, REQUEST_SECONDS, PROBABILITY, LEDGER_ROWS, MODEL_SWAPS, DEPARTURES)
 
 WORKERS = Metric("atraso_workers", GAUGE, "Worker processes that are ready.")
 MODEL_INFO = Metric(
@@ -94,6 +103,13 @@ MODEL_INFO = Metric(
 MODEL_CREATED = Metric(
     "atraso_model_created_timestamp_seconds", GAUGE, "When the model in use was made, in seconds since 1970."
 )
+DEPARTURE_NEWEST = Metric(
+    "atraso_departure_newest_timestamp_seconds", GAUGE, "When the last departure left that was reported, since 1970."
+)
+STATE_AT = Metric(
+    "atraso_state_timestamp_seconds", GAUGE, "Of which minute the state is that this worker answers from, since 1970."
+)
+STATE_VERSION = Metric("atraso_state_version", GAUGE, "Which reports are in that state: the ledger's version of them.")
 LEDGER_STORED = Metric(
     "atraso_ledger_stored_total",
     COUNTER,
@@ -127,6 +143,7 @@ LEDGER = (
     LEDGER_STORED, LEDGER_SET_ASIDE, LEDGER_ERRORS, LEDGER_FAILING, LEDGER_QUEUED, LEDGER_QUEUED_ROWS, LEDGER_UNFORCED,
     LEDGER_SIZE, LEDGER_SUCCESS,
 )  # fmt: skip
-TOLD = (WORKERS, MODEL_INFO, MODEL_CREATED, *LEDGER)
+STATE = (DEPARTURE_NEWEST, STATE_AT, STATE_VERSION)
+TOLD = (WORKERS, MODEL_INFO, MODEL_CREATED, *STATE, *LEDGER)
 
 METRICS = (*COUNTED, *TOLD)

@@ -81,13 +81,6 @@ def evaluate(scorer: Scorer, question: Judged, lead_name: str) -> dict[str, floa
 
 def _first_of_each(flights: FlightTable) -> NDArray[np.intp]:
     seen: dict[tuple[object, ...], int] = {}
-    columns = (
-        flights.airline,
-        flights.flight_number,
-        flights.origin,
-        flights.destination,
-        flights.scheduled_utc,
-    )
-    for row, identity in enumerate(zip(*(c.tolist() for c in columns), strict=True)):
+    for row, identity in enumerate(flights.identities()):
         seen.setdefault(identity, row)
     return np.array(sorted(seen.values()), dtype=np.intp)

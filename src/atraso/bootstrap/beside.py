@@ -1,4 +1,4 @@
-"""The ledger's writer as a child of the service: started with it, replaced when it ends, stopped after the workers."""
+"""Processes that stand beside the workers: started with the service, replaced when they end, stopped after the rest."""
 
 from __future__ import annotations
 
@@ -9,42 +9,50 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from atraso.core.errors import AtrasoError
-from atraso.ledger.status import StatusBoard
 
-log = logging.getLogger("atraso.ledger")
+log = logging.getLogger("atraso")
 
 RETRY_AFTER_S, RETRY_AFTER_AT_MOST_S = 1.0, 60.0
 LASTED_S = 10.0
-# It has a moment to take in what the workers kept last; what is left waits in the spools for the next start.
 STOP_WITHIN_S = 5.0
-# Answering goes first: what is kept can wait in the spools.
-NICENESS = 10
 USER_ERROR = 2
 
 
-class WriterProcess:
-    """Keeps one writer of the folder *data* alive; its process calls *in_child* first, to close what it needs not."""
+class ProcessBeside:
+    """Keeps one process alive that does *work* until the service, asked by calling what it is given, is gone.
+
+    *what* names it in the log; it runs at *niceness*, because answering goes first, and calls *in_child* before all
+    else, to close what it does not need.
+    """
 
     def __init__(
-        self, data: Path, url: str | None, keep_days: int, *, board: StatusBoard, in_child: Callable[[], None]
+        self,
+        what: str,
+        work: Callable[[Callable[[], bool]], None],
+        *,
+        niceness: int,
+        in_child: Callable[[], None],
     ) -> None:
-        self._what = (data, url, keep_days)
-        self._board, self._in_child = board, in_child
+        self._what, self._work, self._niceness, self._in_child = what, work, niceness, in_child
         self._context = multiprocessing.get_context("fork")
         self._process: multiprocessing.process.BaseProcess | None = None
         self._retry_at = self._began_at = 0.0
         self._retry_s = RETRY_AFTER_S / 2
 
+    @property
+    def age_s(self) -> float:
+        """How long the process has been running."""
+        return time.monotonic() - self._began_at if self._process is not None else 0.0
+
     def look(self) -> None:
-        """Start the writer where there is none."""
+        """Start the process where there is none."""
         if self._process is not None and self._process.exitcode is None:
             return
         now = time.monotonic()
         if self._process is not None:
-            log.error("The ledger's writer ended (exit code %s) and is replaced.", self._process.exitcode)
+            log.error("%s ended (exit code %s) and is replaced.", self._what, self._process.exitcode)
             # One that cannot begin, because another service writes this ledger, is tried ever less often; one that was
             # killed has had nothing wrong with it.
             killed = (self._process.exitcode or 0) < 0
@@ -57,8 +65,17 @@ class WriterProcess:
             self._process.start()
             self._began_at = now
 
+    def begin_again(self) -> None:
+        """End the process at once and start another: it stands still, or has something old."""
+        if self._process is not None and self._process.exitcode is None:
+            self._process.kill()
+            self._process.join()
+        self._process = None
+        self._retry_at = 0.0
+        self.look()
+
     def stop(self) -> None:
-        """Let the writer take in what is at hand, and end it."""
+        """Let the process finish what is at hand, and end it."""
         if self._process is None:
             return
         self._process.terminate()
@@ -69,15 +86,13 @@ class WriterProcess:
 
     def _enter(self, parent: int) -> None:
         signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)  # the supervisor alone decides what they mean
         self._in_child()
-        os.nice(NICENESS)
-        # The database's library takes longer to import than all the rest: the service is ready meanwhile.
-        from atraso.ledger.writer import WriterConfig, run_writer  # noqa: PLC0415
-
+        os.nice(self._niceness)
         try:
-            run_writer(WriterConfig(*self._what), lambda: os.getppid() == parent, self._board)
+            self._work(lambda: os.getppid() == parent)
         except AtrasoError as error:
             sys.stderr.write(f"atraso: {error}\n")
             sys.exit(USER_ERROR)

@@ -1,0 +1,59 @@
+"""Raw flights of a source on their way into the ledger, as reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from atraso.cli.show import bar, read_shown
+from atraso.core.flights import FlightTable, moment_from_utc_minutes
+from atraso.ledger.commands import FlightReport
+from atraso.sources.airports import origins_of
+
+if TYPE_CHECKING:
+    from atraso.ledger.desk import Desk
+    from atraso.sources.reading import Reading
+
+# A report is one transaction, between which the writer does what else there is.
+REPORTS_AT_A_TIME = 5000
+REPORTED_BY = "import"
+
+
+def import_flights(
+    desk: Desk, source: str, data: str | None, table: str, origin: str | None, rejects: Path | None
+) -> int:
+    """Report the flights of a source to the ledger, those that left or the whole schedule; return how many are new."""
+    reading = read_shown(source, data, rejects, origins_of(origin))
+    told = list(_scheduled(reading) if table == "schedule" else _left(reading))
+    new = 0
+    with bar("importing") as progress:
+        for start in range(0, len(told), REPORTS_AT_A_TIME):
+            progress(start, len(told))
+            reported = desk.report(REPORTED_BY, time.time_ns() // 1_000_000, told[start : start + REPORTS_AT_A_TIME])
+            new += reported.departures + reported.scheduled
+        progress(len(told), len(told))
+    return new
+
+
+def _left(reading: Reading) -> Iterator[FlightReport]:
+    """Yield the departures, each reported at the moment it left."""
+    actual: Sequence[int] = reading.departures.actual_utc.tolist()
+    for flight, utc in zip(_flights(reading.departures.flights, reading.zones), actual, strict=True):
+        yield FlightReport(*flight, utc, False, utc * 60_000)
+
+
+def _scheduled(reading: Reading) -> Iterator[FlightReport]:
+    """Yield every flight, also those that never left."""
+    for flight in chain(*(_flights(table, reading.zones) for table in (reading.departures.flights, reading.unflown))):
+        yield FlightReport(*flight)
+
+
+def _flights(table: FlightTable, zones: Mapping[str, ZoneInfo]) -> Iterator[tuple[str, str, str, str, int, str]]:
+    names = (table.airline, table.flight_number, table.origin, table.destination, table.scheduled_utc)
+    for airline, number, origin, destination, utc in zip(*(column.tolist() for column in names), strict=True):
+        local = moment_from_utc_minutes(utc, zones[origin]).isoformat(timespec="seconds")
+        yield airline, number, origin, destination, utc, local
