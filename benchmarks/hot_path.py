@@ -24,7 +24,7 @@ from uvicorn.server import ServerState
 
 from atraso.artefact.scorer import Scorer, load_scorer
 from atraso.identity.principal import ANYBODY
-from atraso.ledger.spool import Spool
+from atraso.ledger.spool import Fsync, Spool
 from atraso.serving import predictions as wired
 from atraso.serving.answers import Answers
 from atraso.serving.app import Worker, create_app
@@ -97,15 +97,18 @@ async def _measured() -> dict[str, float]:
             "uvicorn, a constant": await _whole(_uvicorn(), requests),
             "the whole request": await _whole(_ours(scorer), requests),
             "the whole request, kept in the spool": await _whole(_ours(scorer, Path(folder)), requests),
+            "the whole request, kept and forced in batches": await _whole(
+                _ours(scorer, Path(folder), "batch"), requests
+            ),
             "the whole request, its head not known": await _whole(_ours(scorer), fresh_heads),
         }
         found |= {f"  {name}": cost for name, cost in _stages(scorer, bodies, Path(folder)).items()}
     return found
 
 
-def _ours(scorer: Scorer, folder: Path | None = None) -> Callable[[], LimitedProtocol]:
+def _ours(scorer: Scorer, folder: Path | None = None, fsync: Fsync = "off") -> Callable[[], LimitedProtocol]:
     recorder = Recorder()
-    front = create_app(scorer, Worker(books=Books(recorder, Spool(folder) if folder else None)))
+    front = create_app(scorer, Worker(books=Books(recorder, Spool(folder, fsync=fsync) if folder else None)))
     gate = Gate(ServerLimits(), recorder, front.settle)
     server = LimitedServer(front, gate, lambda: True)
     server.config.load()

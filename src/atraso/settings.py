@@ -74,6 +74,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "given, from where the ledger's writer moves it into the database."
         ),
     ] = "off"
+    ledger_fsync: Annotated[
+        Literal["off", "batch", "each"],
+        Meta(
+            description="When what is spooled is forced to the disk. Always it outlives any kill of processes. `off`: "
+            "never, so a power cut may take the latest; `batch`: within 100 ms and without making answers wait, so a "
+            "power cut takes what those 100 ms (and a disk that stalls) held; `each`: before the answers that it is "
+            "of leave, so a power cut takes nothing that was answered."
+        ),
+    ] = "off"
+    ledger_when_full: Annotated[
+        Literal["shed", "refuse"],
+        Meta(
+            description="What becomes of an answer that cannot be kept, on a full disk or a folder that cannot be "
+            "written: `shed` gives it and counts its rows as shed, `refuse` gives 503 with Retry-After instead."
+        ),
+    ] = "shed"
     ledger_url: Annotated[
         Secret | None,
         Meta(

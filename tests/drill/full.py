@@ -9,16 +9,19 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from atraso.bootstrap.ledger_side import KEEPER_NICENESS
+from benchmarks.proc import children_of, nice_of
 from benchmarks.processes import HOST, ROOT, Service, clean_environment, free_port, stop
 from benchmarks.questions import PREDICTIONS, body_of
 from tests.drill.service import ATRASO, WORKERS, flights, until
 
 DRAINED_WITHIN_S = 300.0
+LEDGER_ROWS, LEDGER_QUEUED_ROWS = "atraso_ledger_rows_total", "atraso_ledger_queued_rows"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Full:
             f"Authorization: Bearer {self.key}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
+
+    def asked(self) -> int:
+        """Ask for one prediction, and return the status of the answer."""
+        service = replace(self.service, headers={"Authorization": f"Bearer {self.key}"})
+        return service.post(PREDICTIONS, body_of(flights()[0]))[0]
 
     def requests(self, flights_each: int = 1) -> list[str]:
         """Return a request for each of the drill's flights in turn, as text for a plan."""
@@ -71,13 +79,34 @@ class Full:
         """Return the files of the spool, oldest first."""
         return sorted((self.folder / "spool").glob("*.spool"))
 
+    def ledger_rows(self) -> dict[str, int]:
+        """Return the ledger's rows by their state, and those that are `queued`, from one reading of the metrics."""
+        read = self.metrics()
+        found = {dict(labels)["state"]: int(value) for (name, labels), value in read.items() if name == LEDGER_ROWS}
+        return found | {"queued": int(read[LEDGER_QUEUED_ROWS, ()])}
+
+    def writer_pid(self) -> int | None:
+        """Return the process of the ledger's writer: the child that gives way to all others."""
+        parent = self.service.process.pid
+        nice = max(((nice_of(pid), pid) for pid in children_of(parent)), default=(0, 0))
+        return nice[1] if nice[0] > nice_of(parent) + KEEPER_NICENESS else None
+
     def rows(self) -> int:
         """Return how many answers the ledger's database holds, once its writer has taken in all that was kept."""
         return len(self.stored("id"))
 
+    def drained(self) -> float:
+        """Wait until the writer has taken in all that was kept; return the seconds that took."""
+
+        def nothing_waits() -> bool:
+            read = self.metrics()
+            return not read["atraso_ledger_queued_bytes", ()] and not read[LEDGER_QUEUED_ROWS, ()]
+
+        return until(nothing_waits, DRAINED_WITHIN_S)
+
     def stored(self, *columns: str) -> list[tuple[object, ...]]:
         """Return *columns* of all answers in the ledger's database, once its writer has taken in all that was kept."""
-        until(lambda: not self.metrics()["atraso_ledger_queued_bytes", ()], DRAINED_WITHIN_S)
+        self.drained()
         file = f"file:{self.folder / 'ledger.sqlite3'}?mode=ro"
         with contextlib.closing(sqlite3.connect(file, uri=True)) as ledger:
             return ledger.execute(f"SELECT {', '.join(columns)} FROM predictions").fetchall()
@@ -85,14 +114,27 @@ class Full:
 
 @contextlib.contextmanager
 def everything_on(folder: Path, **settings: str) -> Iterator[Full]:
-    """Run `atraso serve` with keys, spool and two workers on a free port, and more *settings* by their variables."""
-    made = subprocess.run(
-        [str(ATRASO), "keys", "create", "--name", "drill", "--role", "predict", "--json", "--data", str(folder)],
-        env=clean_environment(),
-        capture_output=True,
-        check=True,
-    )
-    port = free_port()
+    """Run `atraso serve` with keys, spool and two workers on a free port, and more *settings* by their variables.
+
+    What it says on standard error goes to `log_of(folder)`.
+    """
+    full = begin(folder, new_key(folder, **settings), free_port(), **settings)
+    try:
+        yield full
+    finally:
+        end(full)
+
+
+def new_key(folder: Path, **settings: str) -> str:
+    """Return a key for predictions, made by the command."""
+    command = [str(ATRASO), "keys", "create", "--name", "drill", "--role", "predict", "--json", "--data", str(folder)]
+    made = subprocess.run(command, env=clean_environment() | settings, capture_output=True, check=True)
+    key: str = json.loads(made.stdout)["key"]
+    return key
+
+
+def begin(folder: Path, key: str, port: int, **settings: str) -> Full:
+    """Start the service on *folder* and wait until all its workers answer."""
     environment = {
         "ATRASO_AUTH": "keys",
         "ATRASO_METRICS_OPEN": "true",
@@ -100,21 +142,35 @@ def everything_on(folder: Path, **settings: str) -> Iterator[Full]:
         "ATRASO_DATA": str(folder),
     } | settings
     began = time.monotonic()
-    process = subprocess.Popen(
-        [str(ATRASO), "serve", "--port", str(port), "--workers", str(WORKERS)],
-        cwd=ROOT,
-        env=clean_environment() | environment,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
+    with log_of(folder).open("ab") as log:
+        process = subprocess.Popen(
+            [str(ATRASO), "serve", "--port", str(port), "--workers", str(WORKERS)],
+            cwd=ROOT,
+            env=clean_environment() | environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+    service = Service(process, port)
+    full = Full(service, key, folder, 0.0)
     try:
         assert process.stdout is not None
-        assert b"is ready" in process.stdout.readline()
-        service = Service(process, port)
-        full = Full(service, json.loads(made.stdout)["key"], folder, time.monotonic() - began)
+        assert b"is ready" in process.stdout.readline(), log_of(folder).read_text()
+        full = replace(full, ready_s=time.monotonic() - began)
         until(lambda: len(service.worker_pids(WORKERS)) == WORKERS, 5.0)
-        yield full
-    finally:
-        stop(process)
-        if process.stdout is not None:
-            process.stdout.close()
+    except BaseException:
+        end(full)
+        raise
+    return full
+
+
+def end(full: Full) -> None:
+    """End the service, however it is."""
+    stop(full.service.process)
+    if full.service.process.stdout is not None:
+        full.service.process.stdout.close()
+
+
+def log_of(folder: Path) -> Path:
+    """Return where the service on *folder* writes its log."""
+    return folder.with_name(f"{folder.name}.log")

@@ -222,6 +222,7 @@ def take_all(intake: Intake) -> Taken:
         taken = intake.take()
         total.rows += taken.rows
         total.new_rows += taken.new_rows
+        total.recovered += taken.recovered
         total.refused += taken.refused
         total.torn += taken.torn
         total.damaged += taken.damaged

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from atraso.identity.principal import ANYBODY
 from atraso.ledger.spool import Spool, read_spool
+from atraso.serving.answers import Given
 from atraso.serving.app import Worker, create_app
 from atraso.serving.books import Books
 from atraso.telemetry.cells import Board
@@ -18,6 +20,7 @@ from tests.serving.fakes import flight, scorer
 from tests.serving.raw import Client, Running, serving
 
 PATH = "/v1/predictions"
+OF_THE_WRITER = ("stored", "set_aside", "recovered")
 
 
 def asked(number: int, *headers: str, **more: object) -> bytes:
@@ -29,10 +32,10 @@ def asked(number: int, *headers: str, **more: object) -> bytes:
 class Kept:
     """A service whose spool and counts can be looked at."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, refuse: bool = False) -> None:
         self.folder = folder
         self.board = Board(1)
-        worker = Worker(board=self.board, books=Books(self.board.slot(0), Spool(folder)))
+        worker = Worker(board=self.board, books=Books(self.board.slot(0), Spool(folder), refuse=refuse))
         self.front = create_app(scorer(), worker)
 
     @property
@@ -42,13 +45,13 @@ class Kept:
 
     @property
     def rows(self) -> dict[str, float]:
-        """The ledger's rows as the metrics tell them."""
+        """The ledger's rows as the workers count them and the metrics tell them."""
         text = get(self.front, "/metrics").body.decode()
         prefix = 'atraso_ledger_rows_total{state="'
         return {
             line.removeprefix(prefix).split('"')[0]: float(line.split()[-1])
             for line in text.splitlines()
-            if line.startswith(prefix)
+            if line.startswith(prefix) and not line.startswith(tuple(prefix + of for of in OF_THE_WRITER))
         }
 
 
@@ -80,7 +83,7 @@ def test_an_answer_is_kept_before_it_is_given(kept: Kept, served: Running) -> No
     assert len(kept.records[-1]["flights"]) == 40  # type: ignore[arg-type]
     query = "airline=LAN&flight_number=9&destination=SPJC&scheduled_departure=2018-01-03T08:30:00"
     assert get(kept.front, PATH, query).status == 200
-    assert kept.rows == {"accepted": 44, "kept": 44, "shed": 0}
+    assert kept.rows == {"accepted": 44, "kept": 44, "shed": 0, "refused": 0}
 
 
 def test_what_is_refused_is_not_kept(kept: Kept) -> None:
@@ -120,8 +123,45 @@ def test_an_answer_that_cannot_be_kept_is_given_and_counted(
     kept.folder.parent.joinpath("spool").write_text("in the way")
     with Client(served.port) as client, caplog.at_level(logging.ERROR):
         assert client.send(asked(1)).answer().status == 200
-        assert kept.rows == {"accepted": 1, "kept": 0, "shed": 1}
+        assert kept.rows == {"accepted": 1, "kept": 0, "shed": 1, "refused": 0}
         kept.folder.unlink()
         assert client.send(asked(2)).answer().status == 200
-    assert kept.rows == {"accepted": 2, "kept": 1, "shed": 1}
+    assert kept.rows == {"accepted": 2, "kept": 1, "shed": 1, "refused": 0}
     assert "cannot be kept" in caplog.text
+
+
+def test_where_it_is_set_an_answer_that_cannot_be_kept_is_not_given(tmp_path: Path) -> None:
+    """By every way an answer can go: 503 with Retry-After, counted as refused; other routes answer as ever."""
+    kept = Kept(tmp_path / "spool", refuse=True)
+    kept.folder.write_text("in the way")
+    with serving(kept.front) as served, Client(served.port) as client:
+        for n in (1, 2):  # parsed; by its known head
+            answer = client.send(asked(n)).answer()
+            assert (answer.status, 1 <= int(answer.headers["retry-after"]) <= 5) == (503, True)
+            assert "cannot be kept" in json.loads(answer.body)["detail"]
+        many = post(kept.front, PATH, {"flights": [flight(flight_number=str(n)) for n in range(40)]})
+        query = "airline=LAN&flight_number=9&destination=SPJC&scheduled_departure=2018-01-03T08:30:00"
+        for refused in (many, get(kept.front, PATH, query)):
+            assert (refused.status, refused.headers["retry-after"]) == (503, "2")
+        old = b'{"flights":[{"OPERA":"Grupo LATAM","TIPOVUELO":"N","MES":3}]}'
+        head = f"POST /predict HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: {len(old)}"
+        pipelined = client.send(head.encode() + b"\r\n\r\n" + old + asked(3))
+        assert [pipelined.answer().status, pipelined.answer().status] == [200, 503]
+        assert kept.rows == {"accepted": 0, "kept": 0, "shed": 0, "refused": 44}
+        kept.folder.unlink()
+        assert client.send(asked(4)).answer().status == 200
+    assert kept.rows == {"accepted": 1, "kept": 1, "shed": 0, "refused": 44}
+    assert len(kept.records) == 1
+
+
+def test_answers_of_one_turn_are_refused_together(tmp_path: Path) -> None:
+    """One that took the ordinary way finds out first; those that wait beside it for the end of the turn are with it."""
+    kept = Kept(tmp_path / "spool", refuse=True)
+    books = Books(kept.board.slot(0), Spool(kept.folder), refuse=True)
+    given = Given([0.2], [("LAN", "1", "SCEL", "SPJC", "2017-07-14T08:30:00-04:00")], b"{}")
+    kept.folder.write_text("in the way")
+    for _ in range(2):
+        books.note(ANYBODY, given, b"{}")
+    assert not books.settle()
+    assert not books.settle_turn()
+    assert books.settle_turn()

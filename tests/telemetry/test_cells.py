@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from atraso.telemetry.cells import Board
+from atraso.telemetry.cells import Board, tell_rows
 from atraso.telemetry.exposition import exposition
 from atraso.telemetry.names import LATENCY_BOUNDS, METRICS, OUTCOMES, ROUTES, WORKERS, Outcome
 
@@ -121,12 +121,35 @@ def test_probabilities_rows_and_swaps_are_counted() -> None:
     recorder.predicted(1.0)
     recorder.kept(3)
     recorder.shed(2)
+    recorder.refused(7)
     board.supervisor.swapped(ok=True)
     board.supervisor.swapped(ok=False)
     assert of(board, "atraso_prediction_probability_bucket", le="0.2") == 1
     assert of(board, "atraso_prediction_probability_sum") == 1.17
-    assert [of(board, "atraso_ledger_rows_total", state=s) for s in ("accepted", "kept", "shed")] == [5, 3, 2]
+    assert [of(board, "atraso_ledger_rows_total", state=s) for s in ("accepted", "kept", "shed", "refused")] == [
+        5,
+        3,
+        2,
+        7,
+    ]
     assert [of(board, "atraso_model_swap_total", result=r) for r in ("ok", "failed")] == [1, 1]
+
+
+def test_rows_that_are_queued_are_those_of_which_the_writer_has_not_told() -> None:
+    """Kept by all workers, and neither stored nor set aside; what an earlier run left is told beside."""
+    board = Board(2)
+    board.slot(0).kept(10)
+    board.slot(1).kept(20)
+    board.slot(1).shed(5)
+    totals = board.totals()
+    assert tell_rows(totals, stored=12, set_aside=3, recovered=100) == 15
+    read = [
+        sample.value
+        for family in text_string_to_metric_families(exposition(totals, {}).decode())
+        for sample in family.samples
+        if sample.name == "atraso_ledger_rows_total"
+    ]
+    assert read == [35, 30, 5, 0, 12, 3, 100]
 
 
 def test_every_metric_is_told() -> None:

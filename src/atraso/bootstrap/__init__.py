@@ -20,9 +20,10 @@ from atraso.ledger.accounts import AccountsFile, Revocation
 from atraso.ledger.command_socket import ask_running_writer
 from atraso.ledger.commands import Report, Reported, Revoke, RevokeKey
 from atraso.ledger.quality_report import QualityFile
+from atraso.ledger.run import Mark
 from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
 from atraso.ledger.spool import Spool
-from atraso.ledger.status import Status
+from atraso.ledger.status import StatusBoard
 from atraso.serving import server
 from atraso.serving.accounts import Accounts, RevocableKind
 from atraso.serving.airport_state import StateSource
@@ -70,17 +71,20 @@ def create_worker(
     board: Board,
     recorder: Recorder,
     bulletin: Bulletin,
-    ledger: Callable[[], Status] | None = None,
+    ledger: StatusBoard | None = None,
+    mark: Mark | None = None,
     state: StateSource | None = None,
 ) -> Worker:
-    """Return what one process serves with, besides the model."""
-    spool = Spool(settings.data / SPOOL_FOLDER) if settings.ledger == "spool" else None
+    """Return what one process serves with, besides the model; *mark* is where it shows how much it has counted."""
+    spool = None
+    if settings.ledger == "spool":
+        spool = Spool(settings.data / SPOOL_FOLDER, fsync=settings.ledger_fsync, mark=mark)
     return Worker(
         limits=Limits(max_body_bytes=settings.max_body_bytes),
         guard=_guard(settings, access, audit),
         accounts=_accounts(settings, access, audit),
         board=board,
-        books=Books(recorder, spool),
+        books=Books(recorder, spool, refuse=settings.ledger_when_full == "refuse"),
         models=model_store(settings),
         bulletin=bulletin,
         ledger=ledger,
@@ -171,7 +175,8 @@ class Service:
             board=self._board,
             recorder=recorder,
             bulletin=self._bulletin,
-            ledger=self._ledger.status.read if self._ledger else None,
+            ledger=self._ledger.status if self._ledger else None,
+            mark=self._ledger.run.mark(slot) if self._ledger else None,
             state=self._ledger.state if self._ledger else None,
         )
         scorer = self.watch.scorer
@@ -187,6 +192,7 @@ class Service:
         def at_beat() -> None:
             follower.look()
             usage.look()
+            worker.books.look()
             if access is not None:
                 access.look()
 
@@ -201,6 +207,11 @@ class Service:
         """Stop what stands beside the workers, which have ended."""
         if self._ledger is not None:
             self._ledger.stop()
+
+    def forget_worker(self, slot: int) -> None:
+        """Take note that the worker in *slot* has ended, however it ended."""
+        if self._ledger is not None:
+            self._ledger.bury(slot)
 
     def tell_workers(self, count: int) -> None:
         """Take note of how many workers are ready."""

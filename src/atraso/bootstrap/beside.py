@@ -53,9 +53,11 @@ class ProcessBeside:
         now = time.monotonic()
         if self._process is not None:
             log.error("%s ended (exit code %s) and is replaced.", self._what, self._process.exitcode)
-            # One that cannot begin, because another service writes this ledger, is tried ever less often.
+            # One that cannot begin, because another service writes this ledger, is tried ever less often; one that was
+            # killed has had nothing wrong with it.
+            killed = (self._process.exitcode or 0) < 0
             lasted = now - self._began_at > LASTED_S
-            self._retry_s = RETRY_AFTER_S if lasted else min(2 * self._retry_s, RETRY_AFTER_AT_MOST_S)
+            self._retry_s = RETRY_AFTER_S if lasted or killed else min(2 * self._retry_s, RETRY_AFTER_AT_MOST_S)
             self._process = None
             self._retry_at = now + self._retry_s
         if now >= self._retry_at:

@@ -9,9 +9,12 @@ from atraso.artefact.scorer import Scorer
 from atraso.bootstrap.beside import ProcessBeside
 from atraso.bootstrap.state_process import StateAddress, keep_state
 from atraso.core.drift import Reference
+from atraso.ledger.run import Run, names_in
+from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
 from atraso.ledger.status import StatusBoard
 from atraso.serving.airport_state import StateSource
 from atraso.serving.snapshots import SnapshotPlaces
+from atraso.serving.workers import slots_for
 from atraso.settings import Settings
 
 # Answering goes first: what is kept can wait in the spools. A departure is to be known within a second.
@@ -24,7 +27,7 @@ class LedgerSide:
     """Keeps both processes alive; each calls *in_child* first, to close what it does not need.
 
     The writer judges the predictions, and what it asks about by what the model is made of: its *reference*. `status`
-    tells how the writer is doing, `state` where workers find the state.
+    tells how the writer is doing, `state` where workers find the state, `run` how far they have counted.
     """
 
     def __init__(
@@ -34,7 +37,11 @@ class LedgerSide:
         self._url = settings.ledger_url.reveal() if settings.ledger_url else None
         self._places, self._address = SnapshotPlaces(), StateAddress()
         self._scorer: Scorer | None = None
-        self.status = StatusBoard()
+        self._spools = settings.data / SPOOL_FOLDER
+        # Nobody has spooled in this run yet: what is there was left by one before.
+        self._slots = slots_for(settings.workers)
+        self.run = Run(self._slots, names_in(self._spools))
+        self.status = StatusBoard(self.run)
         self.state = StateSource(self._places, self._address.name, settings.state_stale_minutes)
         self._writer = ProcessBeside("The ledger's writer", self._write, niceness=WRITER_NICENESS, in_child=in_child)
         self._keeper = ProcessBeside("The keeper of the state", self._keep, niceness=KEEPER_NICENESS, in_child=in_child)
@@ -52,8 +59,14 @@ class LedgerSide:
         else:
             self._keeper.look()
 
+    def bury(self, slot: int) -> None:
+        """Take note that the worker in *slot* has ended, however it ended."""
+        self.run.bury(slot, self._spools)
+
     def stop(self) -> None:
         """Stop both, when the workers have ended."""
+        for slot in range(self._slots):
+            self.bury(slot)
         self._keeper.stop()
         self._writer.stop()
 

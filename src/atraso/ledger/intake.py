@@ -15,7 +15,8 @@ from zlib import crc32
 from sqlalchemy import Engine
 
 from atraso.ledger.database import make_durable, open_for_owner
-from atraso.ledger.records import Row, read_record
+from atraso.ledger.records import Row, read_record, rows_in
+from atraso.ledger.run import Run
 from atraso.ledger.spool import FRAME
 from atraso.ledger.spool_files import Found, is_complete, keep_beside, opened, read_piece, spool_files
 from atraso.ledger.storing import REFUSALS, Batch, refused_among, store, taken_before
@@ -30,12 +31,15 @@ REFUSED = ".refused"
 class Taken:
     """What one step of the intake did; `more` says that there is more at hand.
 
+    `recovered` counts the new rows that an earlier run had left, `aside` those of this run that cannot be stored.
     `refused` counts records that are whole but cannot be stored, `torn` files that end within a record, `damaged`
     those in which a record was changed. What was left out is kept beside the file.
     """
 
     rows: int = 0
     new_rows: int = 0
+    recovered: int = 0
+    aside: int = 0
     refused: int = 0
     torn: int = 0
     damaged: int = 0
@@ -51,13 +55,19 @@ class _Step:
     complete: list[Path] = field(default_factory=list)
     done: Taken = field(default_factory=Taken)
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to be done."""
+        return not (self.batch.rows or self.batch.used or self.batch.taken or self.complete)
+
 
 class Intake:
     """Takes in the spool files of *folder*, for a *run* of a service that was begun; one process at a time may."""
 
-    def __init__(self, folder: Path, engine: Engine, run: int | None = None) -> None:
+    def __init__(self, folder: Path, engine: Engine, run: Run | None = None) -> None:
         self._folder = folder
-        self._run = run
+        self._run = run or Run()
+        self._counted = run is not None
         self._engine = engine
         self._taken: dict[str, int] | None = None
         self._begun_again: set[str] = set()
@@ -86,16 +96,19 @@ class Intake:
             if files:
                 with self._engine.begin() as connection:
                     self._taken = taken_before(connection)
-        step = _Step()
-        for found in files:
-            if len(step.batch.rows) >= BATCH_ROWS:
-                step.done.more = True
-                break
-            with opened(found.path) as fd:
-                self._read(step, found, fd)
-        step.batch.gone, step.batch.run = self._gone, self._run
+        # What an earlier run has left is not in the counts of this one: it goes first, in batches of its own.
+        left = [found for found in files if found.path.name in self._run.left]
+        step = self._gather(left)
+        step.done.more = step.done.more or bool(left)
+        recovering = not step.idle
+        if not recovering:
+            step = self._gather([found for found in files if found.path.name not in self._run.left])
+            step.batch.run = self._run.number if self._counted else None
+        step.batch.gone = self._gone
         if step.batch.rows or step.batch.used or step.batch.taken or step.batch.gone:
             self._store(step)
+            if recovering:
+                step.done.recovered, step.done.aside = step.done.new_rows, 0
             self._taken.update(step.batch.taken)
             self._gone = []
         if step.complete:
@@ -106,6 +119,17 @@ class Intake:
             self._gone.append(path.name)
         return step.done
 
+    def _gather(self, files: list[Found]) -> _Step:
+        """Read on in *files* until there is a batch."""
+        step = _Step()
+        for found in files:
+            if len(step.batch.rows) >= BATCH_ROWS:
+                step.done.more = True
+                break
+            with opened(found.path) as fd:
+                self._read(step, found, fd)
+        return step
+
     def _read(self, step: _Step, found: Found, fd: int) -> None:
         """Read one file on, until the batch is full or there is no more."""
         assert self._taken is not None
@@ -114,10 +138,13 @@ class Intake:
         if at > found.size:
             # Records that were written in part were taken back, after we had seen them.
             at = 0
-        # Asked before it is read: what is complete now does not grow any more.
-        complete = is_complete(fd, path)
+        # Asked before it is read: what is complete now does not grow any more. A file whose worker has ended is
+        # finished once what was not counted is cut off.
+        limit = self._run.limit(name)
+        complete = limit is None and is_complete(fd, path)
+        until = os.fstat(fd).st_size if limit is None else limit
         while True:
-            piece = read_piece(fd, at)
+            piece = read_piece(fd, at, until)
             for payload in piece.payloads:
                 self._understand(step, path, payload)
             at = piece.end
@@ -191,3 +218,4 @@ class Intake:
             file.write(FRAME.pack(len(payload), crc32(payload)))
             file.write(payload)
         step.done.refused += 1
+        step.done.aside += rows_in(payload)

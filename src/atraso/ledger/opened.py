@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sqlalchemy import URL, Engine
 
 from atraso.ledger.account_rows import snapshot
 from atraso.ledger.accounts import AccountsFile
-from atraso.ledger.database import open_engine, open_for_owner, sqlite_file
+from atraso.ledger.database import open_engine, open_for_owner, shown, sqlite_file
 from atraso.ledger.intake import Intake, Taken
 from atraso.ledger.migrate import migrate
+from atraso.ledger.run import Run
 from atraso.ledger.spool_files import spool_files
 from atraso.ledger.storing import begin_run
+
+log = logging.getLogger("atraso.ledger")
+
+REPLACED = "%d predictions were stored in a database that is gone: %s is a new one, and has what the spools still hold."
 
 
 class OpenLedger:
     """Opens the database at *url* when it is needed, and again where its file is not the one it was.
 
-    `rows_stored` counts what was stored in this *run* of a service, also by writers before this one.
+    `rows_stored` counts what was kept in this *run* of a service and is stored, also by writers before this one.
+    In a database that is put in the place of another it begins anew: it counts what is there.
     """
 
-    def __init__(self, data: Path, url: URL, spools: Path, run: int | None = None) -> None:
+    def __init__(self, data: Path, url: URL, spools: Path, run: Run | None = None) -> None:
         self.rows_stored = 0
         self._run = run
         self._url = url
@@ -52,7 +59,10 @@ class OpenLedger:
             migrate(engine)
             if self._run is not None:
                 with engine.begin() as connection:
-                    self.rows_stored = begin_run(connection, self._run, self.rows_stored)
+                    found = begin_run(connection, self._run.number)
+                if found is None and self.rows_stored:
+                    log.error(REPLACED, self.rows_stored, shown(self._url))
+                self.rows_stored = found or 0
         except BaseException:
             engine.dispose()
             raise
@@ -70,7 +80,7 @@ class OpenLedger:
         """Take in a batch of the spools."""
         assert self._intake is not None
         taken = self._intake.take()
-        self.rows_stored += taken.new_rows
+        self.rows_stored += taken.new_rows - taken.recovered
         return taken
 
     def queued(self) -> tuple[int, int]:

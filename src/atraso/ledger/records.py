@@ -80,7 +80,16 @@ class _Record(Struct, gc=False):
     used: dict[str, int] | None = None
 
 
+class _CountedAnswer(Struct, frozen=True, gc=False):
+    predictions: tuple[Raw, ...] = ()
+
+
+class _Counted(Struct, frozen=True, gc=False):
+    answer: _CountedAnswer = _CountedAnswer()
+
+
 _decode = msgspec.json.Decoder(_Record).decode
+_count = msgspec.json.Decoder(_Counted).decode
 
 
 def read_record(payload: bytes | memoryview, keep: Callable[[Row], None], used: dict[str, int]) -> None:
@@ -130,6 +139,14 @@ def read_record(payload: bytes | memoryview, keep: Callable[[Row], None], used: 
                 None if reasons == "[]" else reasons,
             )
         )
+
+
+def rows_in(payload: bytes | memoryview) -> int:
+    """Return how many predictions a record holds; 0 for one in which they cannot be counted."""
+    try:
+        return len(_count(payload).answer.predictions)
+    except ValueError:
+        return 0
 
 
 def used_record(used: dict[str, int]) -> bytes:

@@ -62,13 +62,13 @@ def opened(path: Path) -> Iterator[int]:
         os.close(fd)
 
 
-def read_piece(fd: int, at: int) -> Piece:
-    """Return whole records from byte *at* on, of some 4 MiB, at least one where there is one."""
-    content = memoryview(os.pread(fd, CHUNK_BYTES, at))
+def read_piece(fd: int, at: int, until: int) -> Piece:
+    """Return whole records from byte *at* on and before *until*, of some 4 MiB, at least one where there is one."""
+    content = memoryview(os.pread(fd, min(CHUNK_BYTES, max(until - at, 0)), at))
     if len(content) == CHUNK_BYTES:
         length = FRAME.unpack_from(content)[0] + FRAME.size
         if CHUNK_BYTES < length <= MAX_RECORD_BYTES:
-            content = memoryview(os.pread(fd, length, at))
+            content = memoryview(os.pread(fd, min(length, until - at), at))
     payloads = []
     place, last = 0, len(content) - FRAME.size
     damaged = False

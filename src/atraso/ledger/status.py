@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import mmap
-import secrets
 from dataclasses import astuple, dataclass, fields
+
+from atraso.ledger.run import Run
 
 
 @dataclass(slots=True)
 class Status:
     """Counts since the service started, and how things are now; sizes in bytes, moments in milliseconds since 1970.
 
-    `rows_stored` is exact whatever is killed; the other counts may miss what a killed writer was about to tell.
+    `rows_stored` counts what this run kept and is exact whatever is killed; the other counts may miss what a killed
+    writer was about to tell. `rows_recovered` are those that an earlier run had left, `rows_aside` those of this run
+    in records that cannot be stored.
 
     `refused` counts records that cannot be stored, `torn` and `damaged` files that end in something unreadable: all
     of them are kept beside. `failing` is 1 while the database or the folder cannot be used, 0 otherwise.
     """
 
     rows_stored: int = 0
+    rows_recovered: int = 0
+    rows_aside: int = 0
     refused: int = 0
     torn: int = 0
     damaged: int = 0
@@ -36,16 +41,24 @@ _CELLS = len(fields(Status))
 class StatusBoard:
     """A status in memory that forked processes share; its counts outlive the writer's own process."""
 
-    def __init__(self) -> None:
-        # One run of a service; the ledger counts its rows under this number.
-        self.run = secrets.randbits(62)
-        self._cells = memoryview(mmap.mmap(-1, _CELLS * 8)).cast("Q")
+    def __init__(self, run: Run | None = None) -> None:
+        self.run = run or Run()
+        # Two statuses in turn: a writer that is killed while it tells leaves the other one whole.
+        self._cells = memoryview(mmap.mmap(-1, (2 * _CELLS + 1) * 8)).cast("Q")
 
     def tell(self, status: Status) -> None:
         """Say how the ledger is doing; the writer does, and nobody else."""
-        for cell, value in enumerate(astuple(status)):
+        told = self._cells[-1] + 1
+        start = told % 2 * _CELLS
+        for cell, value in enumerate(astuple(status), start):
             self._cells[cell] = value
+        self._cells[-1] = told
 
     def read(self) -> Status:
-        """Return what was told last; each number is whole, though one may be newer than the next."""
-        return Status(*self._cells)
+        """Return what was told last, as it was told."""
+        while True:
+            told = self._cells[-1]
+            start = told % 2 * _CELLS
+            status = Status(*self._cells[start : start + _CELLS])
+            if self._cells[-1] == told:
+                return status

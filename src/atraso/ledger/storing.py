@@ -143,12 +143,13 @@ def touch_keys(connection: Connection, used: Mapping[str, int]) -> None:
     connection.execute(statement, [{"used": prefix, "moment": moment} for prefix, moment in sorted(used.items())])
 
 
-def begin_run(connection: Connection, run: int, at_least: int) -> int:
-    """Return how many rows a *run* of a service has stored, *at_least* so many, and count on from there."""
+def begin_run(connection: Connection, run: int) -> int | None:
+    """Return how many rows a *run* of a service has stored in this database; None where it is new to it, and begins."""
     found = connection.execute(select(RUNS.c.rows_stored).where(RUNS.c.run == run)).scalar()
     if found is None:
-        connection.execute(insert(RUNS).values(run=run, rows_stored=at_least, at_s=int(time.time())))
-    return int(found or at_least)
+        connection.execute(insert(RUNS).values(run=run, rows_stored=0, at_s=int(time.time())))
+        return None
+    return int(found)
 
 
 def taken_before(connection: Connection) -> dict[str, int]:

@@ -156,6 +156,8 @@ class Writer:
         """Take in a batch; return whether there is more."""
         taken, status = self._ledger.take(), self._status
         status.rows_stored = self._ledger.rows_stored
+        status.rows_recovered += taken.recovered
+        status.rows_aside += taken.aside
         status.refused += taken.refused
         status.torn += taken.torn
         status.damaged += taken.damaged

@@ -18,7 +18,7 @@ from atraso.artefact.store import Store
 from atraso.core.errors import AtrasoError
 from atraso.ledger.commands import Report, Reported
 from atraso.ledger.quality_report import Quality
-from atraso.ledger.status import Status
+from atraso.ledger.status import StatusBoard
 from atraso.serving.accounts import Accounts
 from atraso.serving.airport_state import AirportState, StateSource
 from atraso.serving.books import Books
@@ -52,7 +52,7 @@ class Worker:
     board: Board = field(default_factory=Board)
     books: Books = field(default_factory=lambda: Books(Recorder()))
     models: Store | None = None
-    ledger: Callable[[], Status] | None = None
+    ledger: StatusBoard | None = None
     report: Callable[[Report], Reported] | None = None
     quality: Callable[[], Quality | None] | None = None
     bulletin: Bulletin = field(default_factory=Bulletin)
@@ -63,7 +63,7 @@ class Worker:
 def create_app(scorer: Scorer, worker: Worker | None = None) -> Front:
     """Return the service as an ASGI callable; make it in the process that serves it."""
     worker = worker or Worker()
-    return Front(create_routes(scorer, worker), worker.limits.max_body_bytes, worker.guard, worker.books.settle)
+    return Front(create_routes(scorer, worker), worker.limits.max_body_bytes, worker.guard, worker.books.settle_turn)
 
 
 def create_routes(scorer: Scorer, worker: Worker) -> Routes:

@@ -9,16 +9,23 @@ from atraso.ledger.spool import Spool
 from atraso.serving.answers import Given
 from atraso.telemetry.cells import Recorder
 
+NOT_KEPT = "The answer cannot be kept now, and this service gives none that it cannot keep; try again shortly."
+
 _encode = msgspec.json.Encoder().encode
 
 
 class Books:
-    """Notes the answers of one process in its metrics and, where there is one, in its *spool*."""
+    """Notes the answers of one process in its metrics and, where there is one, in its *spool*.
 
-    def __init__(self, recorder: Recorder, spool: Spool | None = None) -> None:
+    What cannot be kept is given all the same and counted as shed, or with *refuse* not given and counted as refused.
+    """
+
+    def __init__(self, recorder: Recorder, spool: Spool | None = None, *, refuse: bool = False) -> None:
         self._recorder = recorder
         self._spool = spool
+        self._refuse = refuse
         self._unsettled = 0
+        self._failed = False
 
     def note(self, principal: Principal, given: Given, answer: bytes) -> None:
         """Note what was *given* to *principal*, one by one and as the whole *answer*; `settle` before it is sent.
@@ -39,11 +46,29 @@ class Books:
         """Count what was reported of flights, by the results of `Recorder.reported`."""
         self._recorder.reported(**results)
 
-    def settle(self) -> None:
-        """Keep what was noted since the last time, and count it; what cannot be kept is counted as shed."""
+    def settle(self) -> bool:
+        """Keep what was noted since the last time, and count it; False where it may not be given."""
         rows, self._unsettled = self._unsettled, 0
-        if self._spool is not None and rows:
-            if self._spool.flush():
-                self._recorder.kept(rows)
-            else:
-                self._recorder.shed(rows)
+        if self._spool is None or not rows:
+            return True
+        if self._spool.flush():
+            self._recorder.kept(rows)
+            self._spool.release()
+        elif self._refuse:
+            self._recorder.refused(rows)
+            self._failed = True
+            return False
+        else:
+            self._recorder.shed(rows)
+        return True
+
+    def settle_turn(self) -> bool:
+        """Do as `settle` at the end of a turn; False also where something of that turn was not kept before."""
+        kept = self.settle() and not self._failed
+        self._failed = False
+        return kept
+
+    def look(self) -> None:
+        """See to it, now and then, that what was kept is still there."""
+        if self._spool is not None:
+            self._spool.look()

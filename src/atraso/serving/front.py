@@ -67,11 +67,12 @@ class ClientGoneError(Exception):
 class Front:
     """Answers the paths of its *routes*' table by method, and leaves all others to their rest.
 
-    The *guard* is asked first; *settle* is for whoever sends an answer that was given without waiting, just before.
-    `routes` may be exchanged at any time: a request is answered by those that it met.
+    The *guard* is asked first. *settle* is for whoever sends an answer that was given without waiting, just before: it
+    returns False where those to /v1/predictions may not be given. `routes` may be exchanged at any time: a request is
+    answered by those that it met.
     """
 
-    def __init__(self, routes: Routes, max_body_bytes: int, guard: Guard, settle: Callable[[], None]) -> None:
+    def __init__(self, routes: Routes, max_body_bytes: int, guard: Guard, settle: Callable[[], bool]) -> None:
         self.routes = routes
         self.settle = settle
         self.answer_headers = _ANSWER_HEADERS

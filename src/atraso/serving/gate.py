@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from atraso.serving.books import NOT_KEPT
 from atraso.serving.outbox import Outbox
 from atraso.serving.refusals import refusal
 from atraso.telemetry.cells import Recorder
@@ -101,11 +102,11 @@ class Gate:
     """
 
     def __init__(
-        self, limits: ServerLimits, recorder: Recorder | None = None, settle: Callable[[], None] | None = None
+        self, limits: ServerLimits, recorder: Recorder | None = None, settle: Callable[[], bool] | None = None
     ) -> None:
         self.limits = limits
         self.recorder = recorder or Recorder()
-        self.outbox = Outbox(self.recorder, settle)
+        self.outbox = Outbox(self.recorder, settle, self.not_kept)
         self.heads = Heads()
         self.buffered_bytes = 0
         self.working = 0
@@ -113,7 +114,7 @@ class Gate:
         # Clients told to come back spread over 1 to 5 s, so that they do not return as one wave.
         self.retry_after_s = itertools.cycle(RETRY_AFTER_S)
         self._watching = False
-        self._head_for: object = None
+        self._head_for: Headers = ()
         self._head = b""
         self._busy_for: object = None
         self._busy: dict[int, bytes] = {}
@@ -135,6 +136,11 @@ class Gate:
             }
             self._busy_for = default_headers
         return self._busy[next(self.retry_after_s)]
+
+    def not_kept(self) -> bytes:
+        """Return a whole refusal of a request whose answer was at hand and cannot be kept."""
+        retry_after = (b"retry-after", b"%d" % next(self.retry_after_s))
+        return refusal(503, NOT_KEPT, (*self._head_for, retry_after), close=False)
 
     def end_work(self, _: object) -> None:
         """Count one piece of work less."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -16,20 +17,22 @@ from atraso.artefact.snapshot import SnapshotHead
 from atraso.artefact.store import Store
 from atraso.core.leads import SCHEDULE
 from atraso.ledger.quality_report import Quality
-from atraso.ledger.status import Status
+from atraso.ledger.status import Status, StatusBoard
 from atraso.serving.bulletin import Bulletin
 from atraso.serving.quality import quality_gauges
 from atraso.serving.wire import HealthAnswer, ModelCard, ModelList, ModelName, ReadyAnswer
-from atraso.telemetry.cells import Board
+from atraso.telemetry.cells import Board, tell_rows
 from atraso.telemetry.names import (
     DEPARTURE_NEWEST,
     LEDGER_ERRORS,
     LEDGER_FAILING,
     LEDGER_QUEUED,
+    LEDGER_QUEUED_ROWS,
     LEDGER_SET_ASIDE,
     LEDGER_SIZE,
     LEDGER_STORED,
     LEDGER_SUCCESS,
+    LEDGER_UNFORCED,
     MODEL_CREATED,
     MODEL_INFO,
     STATE_AT,
@@ -48,7 +51,7 @@ def ops_routes(
     *,
     models: Store | None,
     bulletin: Bulletin,
-    ledger: Callable[[], Status] | None,
+    ledger: StatusBoard | None,
     state: Callable[[], tuple[Moment, SnapshotHead | None]],
     quality: Callable[[], Quality | None] | None = None,
 ) -> list[Route]:
@@ -108,7 +111,7 @@ def _json(answer: msgspec.Struct) -> Response:
 def _metrics(
     manifest: Manifest,
     board: Board,
-    ledger: Callable[[], Status] | None,
+    ledger: StatusBoard | None,
     state: Callable[[], tuple[Moment, SnapshotHead | None]],
     quality: Callable[[], Quality | None] | None,
 ) -> Tell:
@@ -126,11 +129,18 @@ def _metrics(
         gauges |= state_gauges(head)
         if moment.fresh:
             gauges[MODEL_INFO].append(((manifest.version, LIVE), 1.0))
+        status = ledger.read() if ledger else Status()  # before the totals: it follows them
+        totals = board.totals()
+        queued = tell_rows(
+            totals, stored=status.rows_stored, set_aside=status.rows_aside, recovered=status.rows_recovered
+        )
         if ledger is not None:
-            gauges |= ledger_gauges(ledger())
+            gauges |= ledger_gauges(status)
+            gauges[LEDGER_QUEUED_ROWS] = [((), queued)]
+            gauges[LEDGER_UNFORCED] = [((), ledger.run.unforced_s(time.monotonic_ns()))]
         if quality is not None:
             gauges |= quality_gauges(quality)
-        text = exposition(board.totals(), gauges)
+        text = exposition(totals, gauges)
         return Response(text, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 
     return tell
@@ -151,7 +161,7 @@ def state_gauges(head: SnapshotHead | None) -> dict[Metric, list[tuple[tuple[str
 def ledger_gauges(status: Status) -> dict[Metric, list[tuple[tuple[str, ...], float]]]:
     """Return what the ledger's writer says of itself as metrics."""
     return {
-        LEDGER_STORED: [((), status.rows_stored)],
+        LEDGER_STORED: [((), status.rows_stored + status.rows_recovered)],
         LEDGER_SET_ASIDE: [
             (("refused",), status.refused),
             (("torn",), status.torn),

@@ -12,19 +12,31 @@ from time import monotonic
 
 from atraso.serving.lag import Lag
 from atraso.telemetry.cells import Recorder
-from atraso.telemetry.names import Outcome
+from atraso.telemetry.names import ROUTES, Outcome
 
 Loop = asyncio.AbstractEventLoop
+Held = tuple[asyncio.Transport, bytes, int, float, Outcome]
+
+_PROMISED = ROUTES.index("/v1/predictions")
 
 
 class Outbox:
-    """Holds the answers of one worker until the end of the turn; *settle* is called before any of them leaves."""
+    """Holds the answers of one worker until the end of the turn; *settle* is called before any of them leaves.
 
-    def __init__(self, recorder: Recorder, settle: Callable[[], None] | None = None) -> None:
+    Where it returns False those to /v1/predictions may not be given, and what *instead* returns leaves in their place.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        settle: Callable[[], bool] | None = None,
+        instead: Callable[[], bytes] = lambda: b"",
+    ) -> None:
         self.lag = Lag()
         self._recorder = recorder
         self._settle = settle
-        self._held: list[tuple[asyncio.Transport, bytes, int, float, Outcome]] = []
+        self._instead = instead
+        self._held: list[Held] = []
 
     def send(  # noqa: PLR0917 - every answer comes through here, and names cost time
         self,
@@ -47,14 +59,22 @@ class Outbox:
         held, self._held = self._held, []
         if not held:
             return
-        if self._settle is not None:
-            self._settle()
+        if self._settle is not None and not self._settle():
+            held = [self._refused(*each) for each in held]
         now = monotonic()
         count = self._recorder.answered
         for transport, answer, route, arrived_at, outcome in held:
             if not transport.is_closing():
                 transport.write(answer)
                 count(route, outcome, now - arrived_at)
+
+    def _refused(
+        self, transport: asyncio.Transport, answer: bytes, route: int, arrived_at: float, outcome: Outcome
+    ) -> Held:
+        """Return what leaves instead of an answer that may not be given."""
+        if route == _PROMISED and outcome == Outcome.OK:
+            return transport, self._instead(), route, arrived_at, Outcome.SHED_503
+        return transport, answer, route, arrived_at, outcome
 
     def _end_turn(self) -> None:
         self.lag.end_turn()

@@ -21,10 +21,10 @@ from atraso.core.flights import utc_minutes
 from atraso.identity.principal import REPORT, Principal
 from atraso.serving.airport_state import NOTHING_KNOWN, AirportState
 from atraso.serving.answers import Answers, Given
-from atraso.serving.books import Books
+from atraso.serving.books import NOT_KEPT, Books
 from atraso.serving.identifiers import Identifiers
 from atraso.serving.places import CrowdedError, Places, check_values, decoded, pointer_to, read_fields
-from atraso.serving.problems import NotAllowedError, NotJsonError, WrongPlacesError
+from atraso.serving.problems import NotAllowedError, NotJsonError, UnavailableError, WrongPlacesError
 from atraso.serving.turns import Turns
 from atraso.serving.wire import (
     Answer,
@@ -38,6 +38,7 @@ from atraso.serving.wire import (
 ONE_BY_ONE = 16  # flights; above this a sweep over columns is cheaper
 AT_A_TIME = 1000  # flights between two looks at other requests: some 12 ms
 MAX_QUERY_NAMES = 32
+NOT_KEPT_RETRY_AFTER_S = 2
 
 _request = msgspec.json.Decoder(PredictionRequest)
 _query = msgspec.json.Decoder(FlightQuery)
@@ -111,7 +112,7 @@ class Predictions:
                 answer = await self._many(request, principal, when)
         except FieldError:
             raise WrongPlacesError(await self._wrong_places(body)) from None
-        self._books.settle()
+        self._keep()
         return answer
 
     def at_once(self, body: bytes, principal: Principal) -> bytes | None:
@@ -135,7 +136,7 @@ class Predictions:
             answer = self._few(request, principal, await self._when(principal, request))
         except FieldError:
             raise WrongPlacesError(self._wrong_in_query(raw)) from None
-        self._books.settle()
+        self._keep()
         return answer
 
     def ask(self, query: Mapping[str, object]) -> Answer:
@@ -152,6 +153,11 @@ class Predictions:
         except FieldError:
             raise WrongPlacesError(self._wrong_in_query(raw)) from None
         return msgspec.json.decode(answer, type=Answer)
+
+    def _keep(self) -> None:
+        """See to it that what was noted is kept before it is given; raises UnavailableError where it may not be."""
+        if not self._books.settle():
+            raise UnavailableError(NOT_KEPT, NOT_KEPT_RETRY_AFTER_S)
 
     def _request_of(self, raw: bytes) -> PredictionRequest:
         """Return the request that a query, written as JSON, means; raises WrongPlacesError."""

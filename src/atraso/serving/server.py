@@ -74,6 +74,9 @@ class Served(Protocol):
     def tell_workers(self, count: int) -> None:
         """Take note of how many workers are ready."""
 
+    def forget_worker(self, slot: int) -> None:
+        """Take note that the worker in *slot* has ended, before another takes its place."""
+
     def look(self, asked: bool) -> None:
         """Look whether something has changed; *asked* by a signal, or just now and then. Called in the supervisor."""
 
@@ -115,6 +118,10 @@ def run(
         gc.set_threshold(GARBAGE_AFTER)
         server.run(sockets=[listeners.main])
 
+    def on_gone(slot: int) -> None:
+        shares.forget(slot)
+        served.forget_worker(slot)
+
     # A worker needs a moment besides the time it gives its clients: to notice, and to end its process.
     supervisor = Supervisor(
         work,
@@ -122,7 +129,7 @@ def run(
         on_ready=on_ready,
         on_count=served.tell_workers,
         on_tick=served.look,
-        on_gone=shares.forget,
+        on_gone=on_gone,
         stop_within_s=limits.shutdown_timeout_s + 0.2,
     )
     return supervisor.run(before_stop=listeners.close)

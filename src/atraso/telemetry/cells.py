@@ -23,6 +23,7 @@ from atraso.telemetry.names import (
     PROBABILITY_BOUNDS,
     REQUEST_SECONDS,
     REQUESTS,
+    ROW_STATES,
     Metric,
 )
 
@@ -42,6 +43,7 @@ def _starts() -> tuple[dict[Metric, int], int]:
 START_OF, CELLS = _starts()
 _REQUESTS, _SECONDS = START_OF[REQUESTS], START_OF[REQUEST_SECONDS]
 _PROBABILITY, _LEDGER, _SWAPS = START_OF[PROBABILITY], START_OF[LEDGER_ROWS], START_OF[MODEL_SWAPS]
+_ACCEPTED, _KEPT, _SHED, _REFUSED, _STORED, _SET_ASIDE, _RECOVERED = (_LEDGER + at for at in range(len(ROW_STATES)))
 _DEPARTURES = START_OF[DEPARTURES]
 _SECONDS_WIDTH, _SECONDS_SUM = REQUEST_SECONDS.width, REQUEST_SECONDS.width - 1
 _PROBABILITY_SUM = _PROBABILITY + PROBABILITY.width - 1
@@ -81,13 +83,15 @@ class Recorder:
 
     def kept(self, rows: int) -> None:
         """Count answers that the ledger was promised and that are in the spool."""
-        self._cells[_LEDGER] += rows
-        self._cells[_LEDGER + 1] += rows
+        self._cells[_KEPT] += rows
 
     def shed(self, rows: int) -> None:
         """Count answers that the ledger was promised and that could not be kept."""
-        self._cells[_LEDGER] += rows
-        self._cells[_LEDGER + 2] += rows
+        self._cells[_SHED] += rows
+
+    def refused(self, rows: int) -> None:
+        """Count answers that were not given because they could not be kept."""
+        self._cells[_REFUSED] += rows
 
     def swapped(self, *, ok: bool) -> None:
         """Count a change of the model."""
@@ -127,4 +131,16 @@ class Board:
     def totals(self) -> list[int]:
         """Return the sum of all slots, cell by cell."""
         slots = [self._memory[at * CELLS : (at + 1) * CELLS] for at in range(self._slots + 1)]
-        return [sum(cells) for cells in zip(*slots, strict=True)]
+        totals = [sum(cells) for cells in zip(*slots, strict=True)]
+        # Not counted but added up, so that the sum holds at every moment, whoever is killed when.
+        totals[_ACCEPTED] = totals[_KEPT] + totals[_SHED]
+        return totals
+
+
+def tell_rows(totals: list[int], *, stored: int, set_aside: int, recovered: int) -> int:
+    """Complete *totals* with what the ledger's writer had told before they were read; return how many rows are queued.
+
+    Nothing is stored that was not counted before, so this is never negative.
+    """
+    totals[_STORED], totals[_SET_ASIDE], totals[_RECOVERED] = stored, set_aside, recovered
+    return totals[_KEPT] - stored - set_aside

@@ -77,11 +77,15 @@ PROBABILITY = Metric(
     "Probabilities of delay that were answered by /v1/predictions.",
     bounds=PROBABILITY_BOUNDS,
 )
+# What becomes of the answers that the ledger is promised: accepted = kept + shed, and kept = stored + set_aside + those
+# queued (a gauge). Beside them stand refused, which were not given, and recovered, which an earlier run had kept.
+ROW_STATES = ("accepted", "kept", "shed", "refused", "stored", "set_aside", "recovered")
 LEDGER_ROWS = Metric(
     "atraso_ledger_rows_total",
     COUNTER,
-    "Answers promised to the ledger: accepted, of which kept in a spool or shed.",
-    (("state", ("accepted", "kept", "shed")),),
+    "Answers promised to the ledger: accepted, of which kept in a spool or shed; kept ones are stored, set aside or "
+    "queued. Refused are those not given because they could not be kept, recovered those of an earlier run.",
+    (("state", ROW_STATES),),
 )
 MODEL_SWAPS = Metric(
     "atraso_model_swap_total", COUNTER, "Changes of the model in use, by result.", (("result", ("ok", "failed")),)
@@ -111,7 +115,9 @@ STATE_AT = Metric(
 )
 STATE_VERSION = Metric("atraso_state_version", GAUGE, "Which reports are in that state: the ledger's version of them.")
 LEDGER_STORED = Metric(
-    "atraso_ledger_stored_total", COUNTER, "Answers that the writer moved into the ledger's database."
+    "atraso_ledger_stored_total",
+    COUNTER,
+    "Answers that the writer moved into the database, also those that an earlier run had left.",
 )
 LEDGER_SET_ASIDE = Metric(
     "atraso_ledger_set_aside_total",
@@ -122,13 +128,24 @@ LEDGER_SET_ASIDE = Metric(
 LEDGER_ERRORS = Metric("atraso_ledger_errors_total", COUNTER, "Attempts of the writer that failed.")
 LEDGER_FAILING = Metric("atraso_ledger_failing", GAUGE, "1 while database or folder of the ledger cannot be used.")
 LEDGER_QUEUED = Metric("atraso_ledger_queued_bytes", GAUGE, "What waits in the spools to be stored.")
+LEDGER_QUEUED_ROWS = Metric(
+    "atraso_ledger_queued_rows",
+    GAUGE,
+    "Answers that wait in the spools: kept, but neither stored nor set aside.",
+)
+LEDGER_UNFORCED = Metric(
+    "atraso_ledger_unforced_seconds",
+    GAUGE,
+    "How long the oldest of what was kept waits to be forced to the disk, where that is done in batches.",
+)
 LEDGER_SIZE = Metric("atraso_ledger_database_bytes", GAUGE, "Size of the ledger's database.")
 LEDGER_SUCCESS = Metric(
     "atraso_ledger_last_success_timestamp_seconds", GAUGE, "When the writer last had nothing wrong, since 1970."
 )
 # Told by the worker that is asked; those of the ledger only where it has a writer.
 LEDGER = (
-    LEDGER_STORED, LEDGER_SET_ASIDE, LEDGER_ERRORS, LEDGER_FAILING, LEDGER_QUEUED, LEDGER_SIZE, LEDGER_SUCCESS,
+    LEDGER_STORED, LEDGER_SET_ASIDE, LEDGER_ERRORS, LEDGER_FAILING, LEDGER_QUEUED, LEDGER_QUEUED_ROWS, LEDGER_UNFORCED,
+    LEDGER_SIZE, LEDGER_SUCCESS,
 )  # fmt: skip
 STATE = (DEPARTURE_NEWEST, STATE_AT, STATE_VERSION)
 _BY_LEAD = (("lead", tuple(lead.name for lead in LEADS)),)

@@ -1,0 +1,87 @@
+"""20,000 predictions a second for a minute, all of them kept, forced to the disk in batches and stored."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.proc import cpu_seconds_of
+from benchmarks.processes import ROOT
+from tests.drill.figures import at_least, show, tell
+from tests.drill.full import DRAINED_WITHIN_S, Full, everything_on
+from tests.drill.journaling import Balance
+from tests.drill.load import Load, Plan, offering
+from tests.drill.machine import undisturbed
+
+RATE, FOR_S = 20_000.0, 60.0
+# A pacer sends some 15,000 requests a second on a core that it has for itself.
+PACERS = 2
+CONNECTIONS = 64
+SPOOL_US = 5.0
+
+
+@pytest.mark.parametrize("flights_each", [1, 10])
+def test_20_000_predictions_a_second_are_kept_for_a_minute(tmp_path: Path, flights_each: int) -> None:
+    """In an open loop: all are answered and kept, and stored soon afterwards; the writer's own time is told."""
+    name = f"20,000 predictions a second, {flights_each} a request"
+    with everything_on(tmp_path, ATRASO_LEDGER_FSYNC="batch") as full:
+        with undisturbed(full.service, name) as used:
+            with Balance(lambda: full) as balance:
+                loads = _offered(full, flights_each)
+            used.generators_s += sum(load.processor_s for load in loads)
+            kept = full.ledger_rows()
+            writer = full.writer_pid()
+            drained_s = full.drained()
+            assert writer is not None
+            assert full.writer_pid() == writer
+            _show(loads, flights_each)
+        rows = full.ledger_rows()
+        tell("rows kept", kept["kept"], "rows")
+        tell("of which queued when the load ended", kept["queued"], "rows")
+        show("drained afterwards", drained_s, "s", at_most=DRAINED_WITHIN_S)
+        tell("processor time of the writer", cpu_seconds_of(writer) / rows["stored"] * 1e6, "us a row")
+        answered = sum(load.statuses[200] for load in loads) * flights_each
+        show("predictions answered but not stored", answered - rows["stored"], "rows", at_most=0)
+        show("rows stored that were not answered", rows["stored"] - answered, "rows", at_most=0)
+        assert len(full.stored("id")) == rows["stored"]
+    wrong = len(balance.wrong)
+    show(f"moments when the rows did not add up {balance.wrong[:2]}", wrong, "times", at_most=0)
+
+
+def _offered(full: Full, flights_each: int) -> list[Load]:
+    plan = Plan(full.port, full.requests(flights_each), CONNECTIONS, FOR_S, rate=RATE / flights_each / PACERS)
+    with contextlib.ExitStack() as under_way:
+        offered = [
+            under_way.enter_context(offering(replace(plan, requests=plan.requests[n:] + plan.requests[:n])))
+            for n in range(PACERS)
+        ]
+        return [offer.met() for offer in offered]
+
+
+def _show(loads: list[Load], flights_each: int) -> None:
+    for load in loads:
+        tell("lateness of a pacer at 0.99", load.late_ms(0.99), "ms")
+        tell("p99", load.took_ms(0.99), "ms")
+        tell("processor time of a pacer", load.processor_s / FOR_S, "s a second")
+    show("errors", sum(load.failures for load in loads), "requests", at_most=0)
+    within = sum(sum(at <= load.until + 0.5 for at, _, _ in load.answers) for load in loads)
+    at_least("answered in that minute", within * flights_each / FOR_S, "predictions a second", RATE * 0.999)
+
+
+def test_what_the_spool_adds_to_a_request() -> None:
+    """Under 5 us of processor time, also where it is forced in batches; most of it is the one write of a turn."""
+    command = [sys.executable, "-m", "benchmarks.hot_path", "--json"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    costs = json.loads(said)["microseconds"]
+    without = costs["the whole request"]
+    tell("a request without the spool", without, "us")
+    for name in ("kept in the spool", "kept and forced in batches"):
+        show(
+            f"what a request costs more, {name}", costs[f"the whole request, {name}"] - without, "us", at_most=SPOOL_US
+        )
