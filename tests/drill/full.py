@@ -126,8 +126,9 @@ def everything_on(folder: Path, **settings: str) -> Iterator[Full]:
 
 
 def new_key(folder: Path, **settings: str) -> str:
-    """Return a key for predictions, made by the command."""
-    command = [str(ATRASO), "keys", "create", "--name", "drill", "--role", "predict", "--json", "--data", str(folder)]
+    """Return a key for predictions and reports, made by the command."""
+    roles = ["--role", "predict", "--role", "report"]
+    command = [str(ATRASO), "keys", "create", "--name", "drill", *roles, "--json", "--data", str(folder)]
     made = subprocess.run(command, env=clean_environment() | settings, capture_output=True, check=True)
     key: str = json.loads(made.stdout)["key"]
     return key
