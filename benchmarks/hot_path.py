@@ -26,6 +26,7 @@ from atraso.artefact.scorer import Scorer, load_scorer
 from atraso.identity.principal import ANYBODY
 from atraso.ledger.spool import Fsync, Spool
 from atraso.serving import predictions as wired
+from atraso.serving.airport_state import NOTHING_KNOWN
 from atraso.serving.answers import Answers
 from atraso.serving.app import Worker, create_app
 from atraso.serving.books import Books
@@ -153,12 +154,12 @@ def _stages(scorer: Scorer, bodies: Sequence[bytes], folder: Path) -> dict[str, 
     requests = [wired._request.decode(body) for body in bodies]
     answers = Answers(scorer, Identifiers())
     resolved = [answers._resolved(request.flights[0]) for request in requests]
-    given = [answers.few(request.flights, explain=False, notes=()) for request in requests]
+    given = [answers.few(request.flights, NOTHING_KNOWN, explain=False, notes=()) for request in requests]
     metrics, spool, recorder = Books(Recorder()), Books(Recorder(), Spool(folder)), Recorder()
     return {
         "decode": _cost(wired._request.decode, bodies),
         "answer, given lately, with a new id": _cost(
-            lambda r: answers.few(r.flights, explain=False, notes=()), requests
+            lambda r: answers.few(r.flights, NOTHING_KNOWN, explain=False, notes=()), requests
         ),
         "read the flight (only where it is new)": _cost(lambda r: answers._resolved(r.flights[0]), requests),
         "look up and add (only where it is new)": _cost(lambda f: scorer.predict(f[0]), resolved),

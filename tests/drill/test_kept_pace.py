@@ -76,12 +76,19 @@ def _show(loads: list[Load], flights_each: int) -> None:
 
 def test_what_the_spool_adds_to_a_request() -> None:
     """Under 5 us of processor time, also where it is forced in batches; most of it is the one write of a turn."""
-    command = [sys.executable, "-m", "benchmarks.hot_path", "--json"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
-    costs = json.loads(said)["microseconds"]
+    runs = [_hot_path_us() for _ in range(3)]
+    costs = {name: min(run[name] for run in runs) for name in runs[0]}  # what disturbs a run only ever adds
     without = costs["the whole request"]
     tell("a request without the spool", without, "us")
     for name in ("kept in the spool", "kept and forced in batches"):
         show(
             f"what a request costs more, {name}", costs[f"the whole request, {name}"] - without, "us", at_most=SPOOL_US
         )
+
+
+def _hot_path_us() -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.hot_path", "--json"]
+    found: dict[str, float] = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)[
+        "microseconds"
+    ]
+    return found
