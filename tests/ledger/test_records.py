@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from atraso.artefact.live import NOTHING_KNOWN
 from atraso.bootstrap import load_model
 from atraso.identity.principal import Principal
 from atraso.ledger.intake import Intake
 from atraso.ledger.records import COLUMNS
 from atraso.ledger.schema import PREDICTIONS
 from atraso.ledger.spool import Spool
-from atraso.serving.airport_state import NOTHING_KNOWN
 from atraso.serving.answers import Answers
 from atraso.serving.books import Books
 from atraso.serving.identifiers import Identifiers

@@ -7,12 +7,12 @@ import asyncio
 import numpy as np
 import pytest
 
+from atraso.artefact.live import NOTHING_KNOWN
 from atraso.artefact.snapshot import Snapshot, SnapshotHead, pack
 from atraso.artefact.timetable_sums import CROWDS
 from atraso.core.keys import MINUTES_A_DAY
 from atraso.serving.airport_state import (
     KNOWN_FOR_DAYS,
-    NOTHING_KNOWN,
     OLD_AFTER_MINUTES,
     AirportState,
     StateSource,

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from atraso.artefact.live import NOTHING_KNOWN, Moment
 from atraso.artefact.scorer import load_scorer
-from atraso.serving.airport_state import NOTHING_KNOWN
 from atraso.serving.answers import MAX_REMEMBERED, Answers
 from atraso.serving.app import create_app
 from atraso.serving.identifiers import Identifiers
@@ -100,3 +100,18 @@ def test_only_so_many_are_remembered() -> None:
         asked = [question(n % 9999 + 1, destination="SPJC" if n < 9999 else "SCTE")]
         answers.few(asked, NOTHING_KNOWN, explain=False, notes=())
     assert len(answers._remembered) <= MAX_REMEMBERED
+
+
+def test_only_answers_about_the_present_are_remembered() -> None:
+    """Questions about other moments, or about the schedule where there is a state, take nothing from the others."""
+    answers = Answers(scorer(), Identifiers())
+    present, another = Moment(1, None), Moment(2, None)
+    answers.at_present(present)
+    answers.few([question(1)], present, explain=False, notes=())
+    answers.few([question(2)], another, explain=False, notes=())
+    answers.few([question(2)], NOTHING_KNOWN, explain=False, notes=())
+    assert set(answers._remembered) == {question(1)}
+    answers.at_present(present)
+    assert answers._remembered
+    answers.at_present(another)
+    assert not answers._remembered

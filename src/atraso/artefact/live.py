@@ -49,6 +49,10 @@ class Moment(NamedTuple):
     why: str | None = None
 
 
+# The moment of a service that hears of no departure.
+NOTHING_KNOWN = Moment(0, None)
+
+
 class _Asked(NamedTuple):
     """A flight with what answers it: a card by its place, and what its parts add."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atraso.artefact.state_sums import KindSums
-from atraso.artefact.timetable_sums import CROWDS, Facts, facts_of
+from atraso.artefact.timetable_sums import CROWDS, MAX_REMEMBERED, Facts, facts_of
 from atraso.core.flights import Flight
 from atraso.core.keys import KINDS, PARTS, parts_of
 
@@ -100,6 +100,8 @@ class Snapshot:
         if found is None:
             if not self._sums or flight.origin not in self._origins:
                 return None
+            if len(self._met) >= MAX_REMEMBERED:
+                self._met.clear()
             found = self._met[facts] = self._looked_up(flight, offset)
         return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from atraso.artefact.live import Moment
+from atraso.artefact.live import NOTHING_KNOWN, Moment
 from atraso.artefact.snapshot import Snapshot, SnapshotHead
 from atraso.core.keys import MINUTES_A_DAY
 from atraso.serving.problems import UnavailableError
@@ -22,7 +22,6 @@ ASKED_AT_ONCE = 4
 ANSWER_WITHIN_S = 5.0
 RETRY_AFTER_S = 1.0
 LENGTH_BYTES = 8
-NOTHING_KNOWN = Moment(0, None)
 
 
 class AskedMoment(msgspec.Struct, frozen=True):

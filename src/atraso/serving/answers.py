@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from atraso.artefact.live import LiveScorer, Moment
+from atraso.artefact.live import NOTHING_KNOWN, LiveScorer, Moment
 from atraso.artefact.scorer import Scorer
 from atraso.core.flights import Flight
 from atraso.core.prediction import Reason
@@ -49,16 +49,19 @@ class Answers:
         self._scorer = scorer
         self._live = LiveScorer(scorer)
         self._ids = ids
-        self._moment: Moment | None = None
+        self._moment = NOTHING_KNOWN
         self._remembered: dict[FlightQuestion, _Remembered] = {}
+
+    def at_present(self, moment: Moment) -> None:
+        """Take note of the *moment* that most questions are about: their answers are remembered while it lasts."""
+        if moment is not self._moment:
+            self._remembered.clear()
+            self._moment = moment
 
     def few(
         self, questions: Sequence[FlightQuestion], moment: Moment, *, explain: bool, notes: tuple[str, ...]
     ) -> Given:
         """Answer one flight after the other at *moment*; *notes* about the request stand among the warnings of each."""
-        if moment is not self._moment:
-            self._remembered.clear()
-            self._moment = moment
         found = [self._one(question, moment, explain, notes) for question in questions]
         return Given(
             [one.probability for one in found],
@@ -104,7 +107,7 @@ class Answers:
         return Given(probabilities, flights, _encode(answers)[1:-1])
 
     def _one(self, question: FlightQuestion, moment: Moment, explain: bool, notes: tuple[str, ...]) -> _Remembered:
-        plain = not explain and not notes
+        plain = not explain and not notes and moment is self._moment
         if plain and (remembered := self._remembered.get(question)) is not None:
             return remembered
         flight, warnings = self._resolved(question)

@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from starlette.types import Scope
 
-from atraso.artefact.live import Moment
+from atraso.artefact.live import NOTHING_KNOWN, Moment
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.times import moment_of
 from atraso.core.errors import FieldError
 from atraso.core.flights import utc_minutes
 from atraso.identity.principal import REPORT, Principal
-from atraso.serving.airport_state import NOTHING_KNOWN, AirportState
+from atraso.serving.airport_state import AirportState
 from atraso.serving.answers import Answers, Given
 from atraso.serving.books import NOT_KEPT, Books
 from atraso.serving.identifiers import Identifiers
@@ -213,7 +213,11 @@ class Predictions:
         second = int(now)
         if second != self._second:
             self._second, self._moment = second, datetime.fromtimestamp(second, self._zone).isoformat()
-        return _When(self._moment, (), NOTHING_KNOWN if request.basis == "schedule" else self._state.now(now))
+        if request.basis == "schedule":
+            return _When(self._moment, (), NOTHING_KNOWN)
+        moment = self._state.now(now)
+        self._answers.at_present(moment)
+        return _When(self._moment, (), moment)
 
     async def _when(self, principal: Principal, request: PredictionRequest) -> _When:
         """Return what a request is answered from; raises FieldError.
