@@ -42,6 +42,7 @@ def test_the_service_says_what_evaluate_says(january: Path) -> None:
     said = json.loads(result.stdout)
     assert said["max_abs_difference"] < 1e-9
     assert said["equal"] is True
+    assert said["fell_back"] == 0
     assert said["scores_from"] == "ledger"
     assert said["predictions"] == 6 * said["n"] > 100
     assert set(said["basis"]) == {"live", "schedule"}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from atraso.artefact.scorer import Scorer
 from atraso.core.errors import AtrasoError
 from atraso.core.flights import DepartureTable, FlightTable, moment_from_utc_minutes
-from atraso.core.leads import LEADS
+from atraso.core.leads import LEADS, SCHEDULE
 from atraso.core.prediction import sigmoid
 from atraso.core.scorecard import ANCHOR
 from atraso.core.scores import score_card
@@ -60,7 +60,8 @@ class Days:
 class Replayed:
     """What came of it: how many flights and answers, and the largest difference to `evaluate` in probability.
 
-    `by_lead` has that difference and `scores` the scores of each lead, `bases` how many answers stood on which basis.
+    `by_lead` has that difference and `scores` the scores of each lead, `bases` how many answers stood on which basis;
+    `fell_back` counts those that were asked for at a live lead and stood on the schedule.
     """
 
     flights: int
@@ -69,6 +70,7 @@ class Replayed:
     by_lead: dict[str, float] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     bases: dict[str, int] = field(default_factory=dict)
+    fell_back: int = 0
     seconds: float = 0.0
 
     @property
@@ -154,6 +156,7 @@ def replay_days(client: Client, scorer: Scorer, days: Days, speed: float | None,
         for (_, place, row), answer in zip(asked[at:end], answers, strict=True):
             said[place, row] = answer["delay_probability"]
             result.bases[answer["basis"]] = result.bases.get(answer["basis"], 0) + 1
+            result.fell_back += answer["basis"] == SCHEDULE.name and LEADS[place] is not SCHEDULE
         at = end
         progress(at, len(asked))
     told.until(None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # The ledger is waited for until it has all answers.
 STORED_WITHIN_S = 60.0
 ALL_DAYS = 36_500
+LONGEST_SILENCE_MINUTES = 7 * 24 * 60
 
 EXAMPLE = """\b
 Example:
@@ -149,6 +150,8 @@ def _own_service(model: Path | None) -> Iterator[tuple[str, Callable[[int], dict
 
     with tempfile.TemporaryDirectory(prefix="atraso-replay-") as folder:
         variables = {"ATRASO_DATA": folder, "ATRASO_LEDGER": "spool", "ATRASO_AUTH": "none"}
+        # A day that is missing in the data is not a feed that has fallen silent.
+        variables["ATRASO_STATE_STALE_MINUTES"] = str(LONGEST_SILENCE_MINUTES)
         if model is not None:
             variables["ATRASO_MODEL"] = str(model.absolute())
         with launched_with(variables, "of the replay") as ready:
@@ -178,6 +181,7 @@ def _json(result: Replayed, leads: Mapping[str, Any], about: Mapping[str, object
         "equal": result.equal,
         "seconds": result.seconds,
         "basis": result.bases,
+        "fell_back": result.fell_back,
         "leads": {
             lead: {name: scores[name] for name in shown} | {"max_abs_difference": result.by_lead[lead]}
             for lead, scores in leads.items()
@@ -204,6 +208,11 @@ def _show(result: Replayed, leads: Mapping[str, Any]) -> None:
             f"{result.by_lead[lead]:.1e}",
         )
     Console().print(table)
+    if result.fell_back:
+        click.echo(
+            f"{result.fell_back:,} answers at a live lead were those of the schedule: no departure was known for longer "
+            "than ATRASO_STATE_STALE_MINUTES of that service, or for less than a week before"
+        )
     verdict = "the service says what evaluate says" if result.equal else "THE SERVICE DIFFERS FROM EVALUATE"
     click.echo(
         f"{verdict}: {result.answers:,} answers about {result.flights:,} flights, largest difference in probability "
