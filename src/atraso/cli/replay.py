@@ -210,7 +210,7 @@ def _show(result: Replayed, leads: Mapping[str, Any]) -> None:
     Console().print(table)
     if result.fell_back:
         click.echo(
-            f"{result.fell_back:,} answers at a live lead were those of the schedule: no departure was known for longer "
+            f"{result.fell_back:,} answers at a live lead were the schedule's: no departure was known for longer "
             "than ATRASO_STATE_STALE_MINUTES of that service, or for less than a week before"
         )
     verdict = "the service says what evaluate says" if result.equal else "THE SERVICE DIFFERS FROM EVALUATE"
