@@ -111,14 +111,20 @@ def test_only_what_questions_are_about_is_made_ready() -> None:
 
 
 def test_flights_of_the_day_before_tell_whether_a_schedule_is_known() -> None:
-    """A schedule of next week does not say who is overdue now."""
-    live = LiveFlights()
+    """A schedule of next week does not say who is overdue now, nor one that ended; a day without flights is known."""
+    live, later = LiveFlights(), NOW + 3 * MINUTES_A_DAY
     live.take([known(flight("LAN", "1", "SPJC", NOW + 7 * MINUTES_A_DAY), None, published=True)])
     assert not live.schedule_known(NOW)
     live.take([known(flight("LAN", "1", "SPJC", NOW - 60), None, published=True)])
     assert live.schedule_known(NOW)
-    assert not live.schedule_known(NOW + 3 * MINUTES_A_DAY)
-    assert len(live.published_between(NOW, NOW + 8 * MINUTES_A_DAY)) == 1
+    assert live.schedule_known(later), "nothing was to leave that day, and nothing left"
+    live.take(
+        [known(flight("LAN", "3", "SPJC", later - MINUTES_A_DAY - 60), later - MINUTES_A_DAY + 9, published=True)]
+    )
+    assert live.schedule_known(later), "what left was due the day before, and published"
+    live.take([known(flight("LAN", "2", "SPJC", later - 60), later - 50)])
+    assert not live.schedule_known(later), "a flight left that nobody had published"
+    assert len(live.published_between(NOW, NOW + 8 * MINUTES_A_DAY)) == 2
 
 
 def test_nothing_told_is_nothing_known() -> None:

@@ -87,7 +87,6 @@ def test_a_year_is_soon_read_and_a_report_soon_known(tmp_path: Path) -> None:
         tell("memory of the keeper for itself", year_mb, "MB")
         show("memory of the state of a year", year_mb - empty_mb, "MB", at_most=MEMORY_MB)
         for pid in running.workers:
-            nice = os.getpriority(os.PRIO_PROCESS, pid)
-            if nice == 0:
+            if os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, running.process.pid):
                 resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
                 tell("memory of a worker", resident, "MB")

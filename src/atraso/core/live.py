@@ -113,10 +113,18 @@ class LiveFlights:
         return int(left.max()) if len(left) else None
 
     def schedule_known(self, at: int) -> bool:
-        """Return whether flights were published for the day before *at*, so that those not gone yet are known."""
+        """Return whether the schedule of the day before *at* is known, so that those not gone yet are known.
+
+        It is where flights of that day were published; and where earlier ones were, and whatever left on that day was
+        one of them: then nothing was to leave.
+        """
+        published = np.frombuffer(self._published, dtype=np.bool_)
         scheduled = np.frombuffer(self._scheduled, dtype=np.int64)
-        day = (scheduled > at - MINUTES_A_DAY) & (scheduled <= at)
-        return bool(np.any(day & np.frombuffer(self._published, dtype=np.bool_)))
+        if np.any(published & (scheduled > at - MINUTES_A_DAY) & (scheduled <= at)):
+            return True
+        actual = np.frombuffer(self._actual, dtype=np.int64)
+        left = (actual > at - MINUTES_A_DAY) & (actual <= at)
+        return bool(np.any(published & (scheduled <= at)) and np.all(published[left]))
 
     def published_between(self, after: int, until: int) -> FlightTable:
         """Return the published flights that are scheduled in (after, until] UTC minutes."""
