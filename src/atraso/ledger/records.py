@@ -114,7 +114,7 @@ def read_record(payload: bytes | memoryview, keep: Callable[[Row], None], used: 
             (
                 identifier,
                 principal,
-                _milliseconds(identifier[:_TIME_LENGTH]),
+                milliseconds_of(identifier),
                 as_of_s,
                 flight.airline,
                 flight.flight_number,
@@ -169,6 +169,11 @@ def _seconds(text: str) -> int:
     if moment.tzinfo is None:
         raise ValueError("a moment has an offset")
     return int(moment.timestamp())
+
+
+def milliseconds_of(identifier: str) -> int:
+    """Return when an identifier was given, since 1970; raises ValueError for what is none."""
+    return _milliseconds(identifier[:_TIME_LENGTH])
 
 
 @lru_cache(maxsize=256)
