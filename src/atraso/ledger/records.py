@@ -114,7 +114,7 @@ def read_record(payload: bytes | memoryview, keep: Callable[[Row], None], used: 
             (
                 identifier,
                 principal,
-                milliseconds_of(identifier),
+                _milliseconds(identifier[:_TIME_LENGTH]),
                 as_of_s,
                 flight.airline,
                 flight.flight_number,

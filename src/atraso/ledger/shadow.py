@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, and_, or_, select, tuple_
 from atraso.ledger.commands import ShadowRow
 from atraso.ledger.database import sqlite_file
 from atraso.ledger.latest import NEWER_WINS, latest_among
-from atraso.ledger.records import first_id_at
+from atraso.ledger.records import first_id_at, milliseconds_of
 from atraso.ledger.schema import LATEST
 from atraso.ledger.storing import insert_rows
 
@@ -38,6 +38,14 @@ class Asked(NamedTuple):
     delay_probability: float
     base_rate: float
 
+    @property
+    def asked_ms(self) -> int | None:
+        """When it was asked, since 1970; None where its identifier, from a file, does not tell."""
+        try:
+            return milliseconds_of(self.id)
+        except ValueError:
+            return None
+
 
 class Versions(NamedTuple):
     """Of which models is spoken."""
@@ -56,7 +64,9 @@ def unanswered(engine: Engine, versions: Versions, after: str, most: int) -> lis
     if file is not None and not file.exists():  # to look would make it
         return []
     asked, said = LATEST.alias("asked"), LATEST.alias("said")
-    same = [asked.c[column.name] == said.c[column.name] for column in LATEST.primary_key.columns if column.name != _MODEL]
+    same = [
+        asked.c[column.name] == said.c[column.name] for column in LATEST.primary_key.columns if column.name != _MODEL
+    ]
     # The rule of `NEWER_WINS`: what the upsert would not take must not be found here again and again.
     newer = tuple_(asked.c.as_of_s < asked.c.scheduled_utc * 60, asked.c.id) > tuple_(
         said.c.as_of_s < said.c.scheduled_utc * 60, said.c.id
@@ -82,4 +92,3 @@ def before(milliseconds: int) -> str:
 def store_answers(connection: Connection, rows: Sequence[ShadowRow]) -> int:
     """Keep a challenger's answers where they are newer than what is kept; return how many are."""
     return insert_rows(connection, LATEST, latest_among(map(msgspec.structs.astuple, rows)), NEWER_WINS)
-
