@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,9 +36,7 @@ Example:
     help="Flights that were due in the last N days.  [default: ATRASO_QUALITY_DAYS]",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.pass_context
 def compare(
-    context: click.Context,
     challenger_version: str | None,
     champion: str | None,
     data: Path | None,
@@ -74,7 +73,7 @@ def compare(
             console = Console(width=max(Console().width, TABLE_WIDTH))
             console.print(_table(found, found.overall))
         click.echo(_sentence(found))
-    context.exit(0 if found.verdict == SWITCH else EXIT_NO)
+    sys.exit(0 if found.verdict == SWITCH else EXIT_NO)
 
 
 def _versions(settings: Settings, champion: str | None, challenger: str | None) -> tuple[str, str]:
