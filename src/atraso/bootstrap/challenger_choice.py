@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 
 from atraso.artefact.manifest import Manifest
@@ -37,14 +38,42 @@ def chosen_challenger(settings: Settings, models: Store, champion: Manifest) -> 
             "spool (ATRASO_LEDGER=spool) as well."
         )
     folder = challenger_folder(settings.challenger, models)
-    try:
-        manifest = load_scorer(folder, verify_key=settings.model_verify_key).manifest
-    except ArtefactError as error:
-        raise ArtefactError(f"The challenger {settings.challenger} is refused: {error}") from None
-    ours, theirs = ({airport.icao for airport in each.airports} for each in (champion, manifest))
+    challenger = Challenger(folder, settings.model_verify_key)
+    tried = _tried(challenger)
+    if isinstance(tried, ArtefactError):
+        raise ArtefactError(f"The challenger {settings.challenger} is refused: {tried}")
+    ours, theirs = ({airport.icao for airport in each.airports} for each in (champion, tried))
     if ours != theirs:
         raise SettingsError(
-            f"The challenger {manifest.version} is of {', '.join(sorted(theirs))}, the model in use of "
+            f"The challenger {tried.version} is of {', '.join(sorted(theirs))}, the model in use of "
             f"{', '.join(sorted(ours))}: name one of the same airports."
         )
-    return Challenger(folder, settings.model_verify_key)
+    return challenger
+
+
+def _tried(challenger: Challenger) -> Manifest | ArtefactError:
+    """Return the manifest of a challenger that can be loaded, or why it cannot.
+
+    A process of its own finds out: whatever is loaded here stays in the memory of all workers.
+    """
+    context = multiprocessing.get_context("fork")
+    reader, writer = context.Pipe(duplex=False)
+
+    def work() -> None:
+        try:
+            found: Manifest | ArtefactError = load_scorer(challenger.folder, verify_key=challenger.verify_key).manifest
+        except ArtefactError as error:
+            found = error
+        writer.send(found)
+
+    process = context.Process(target=work, daemon=True)
+    process.start()
+    writer.close()
+    try:
+        tried: Manifest | ArtefactError = reader.recv()
+    except EOFError:
+        tried = ArtefactError("whoever loaded it ended before it could tell; is there memory for it?")
+    finally:
+        reader.close()
+        process.join()
+    return tried
