@@ -58,6 +58,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Path | None,
         Meta(description="Public key (Ed25519, PEM) that must have signed the artefact; none asks for no signature."),
     ] = None
+    challenger: Annotated[
+        str,
+        Meta(
+            description="Artefact that answers every flight of /v1/predictions as well, off the answers' path and "
+            "for the ledger alone: a folder, or a version in the data folder. Needs `ledger = spool`; "
+            "`atraso model compare` says whether to change to it."
+        ),
+    ] = ""
     data: Annotated[Path, Meta(description="Folder of keys, spools and models at hand.")] = Path(".atraso")
     auth: Annotated[
         str,

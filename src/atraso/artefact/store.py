@@ -61,7 +61,7 @@ class Store:
 
     def activate(self, version: str, *, verify_key: Path | None = None) -> Manifest:
         """Say that the model of *version* is to be used, once it has shown that it can be."""
-        manifest = load_scorer(self._folder_of(version), verify_key=verify_key).manifest
+        manifest = load_scorer(self.folder_of(version), verify_key=verify_key).manifest
         beside = self.folder / f".{ACTIVE}.{os.getpid()}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -88,9 +88,10 @@ class Store:
             return BUNDLED
         except OSError as error:
             raise ArtefactError(f"{self.folder / ACTIVE} cannot be read: {error.strerror}") from None
-        return self._folder_of(version)
+        return self.folder_of(version)
 
-    def _folder_of(self, version: str) -> Path:
+    def folder_of(self, version: str) -> Path:
+        """Return the folder of the model of *version*; raises ArtefactError where it is not at hand."""
         if version == _bundled().version:
             return BUNDLED
         folder = self.folder / version

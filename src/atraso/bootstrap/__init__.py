@@ -13,6 +13,8 @@ from pathlib import Path
 from atraso.artefact.scorer import Scorer, load_scorer
 from atraso.artefact.store import Store, artefact_stamp
 from atraso.bootstrap.access import Access, Entrance
+from atraso.bootstrap.challenger_choice import chosen_challenger
+from atraso.bootstrap.challenger_process import Challenger
 from atraso.bootstrap.ledger_side import LedgerSide
 from atraso.bootstrap.model_reference import ModelReference
 from atraso.core.errors import SettingsError
@@ -21,6 +23,7 @@ from atraso.ledger.command_socket import ask_running_writer
 from atraso.ledger.commands import Report, Reported, Revoke, RevokeKey
 from atraso.ledger.quality_report import QualityFile
 from atraso.ledger.run import Mark
+from atraso.ledger.shadow_progress import ShadowProgress
 from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
 from atraso.ledger.spool import Spool
 from atraso.ledger.status import StatusBoard
@@ -74,6 +77,7 @@ def create_worker(
     ledger: StatusBoard | None = None,
     mark: Mark | None = None,
     state: StateSource | None = None,
+    shadowed: ShadowProgress | None = None,
 ) -> Worker:
     """Return what one process serves with, besides the model; *mark* is where it shows how much it has counted."""
     spool = None
@@ -88,6 +92,7 @@ def create_worker(
         models=model_store(settings),
         bulletin=bulletin,
         ledger=ledger,
+        shadowed=shadowed,
         state=state or StateSource(),
         report=functools.partial(_report, settings.data) if _has_ledger(settings) else None,
         quality=QualityFile(settings.data).read if settings.ledger != "off" else None,
@@ -148,7 +153,6 @@ class Service:
         self._bulletin = Bulletin()
         self._audit: Audit = audit_to() if settings.ways else no_audit
         self._entrance = Entrance(settings, self._audit) if settings.ways else None
-        self._ledger = self._new_ledger(listeners) if _has_ledger(settings) else None
         self.watch = ModelWatch(
             load_model(settings),
             where=functools.partial(model_folder, settings),
@@ -157,11 +161,13 @@ class Service:
             bulletin=self._bulletin,
             recorder=self._board.supervisor,
         )
+        challenger = chosen_challenger(settings, model_store(settings), self.watch.scorer.manifest)
+        self._ledger = self._new_ledger(listeners, challenger) if _has_ledger(settings) else None
 
-    def _new_ledger(self, listeners: server.Listeners) -> LedgerSide:
+    def _new_ledger(self, listeners: server.Listeners, challenger: Challenger | None) -> LedgerSide:
         settings = self._settings
         reference = ModelReference(functools.partial(_model_stamp, settings), functools.partial(load_model, settings))
-        return LedgerSide(settings, reference, listeners.close)
+        return LedgerSide(settings, reference, listeners.close, challenger)
 
     def in_worker(self, slot: int) -> tuple[Front, Internal, Recorder, Callable[[], None]]:
         """Return a worker's application, that of its internal port, where it counts, and what to do at each beat."""
@@ -178,6 +184,7 @@ class Service:
             ledger=self._ledger.status if self._ledger else None,
             mark=self._ledger.run.mark(slot) if self._ledger else None,
             state=self._ledger.state if self._ledger else None,
+            shadowed=self._ledger.shadowed if self._ledger else None,
         )
         scorer = self.watch.scorer
         front = create_app(scorer, worker)

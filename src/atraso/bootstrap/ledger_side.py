@@ -1,4 +1,4 @@
-"""What stands beside the workers of a service with a ledger: its one writer, and the keeper of the state."""
+"""What stands beside the workers of a service with a ledger: its writer, the keeper of the state, a challenger."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 from atraso.artefact.scorer import Scorer
 from atraso.bootstrap.beside import ProcessBeside
+from atraso.bootstrap.challenger_process import Challenger, shadow
 from atraso.bootstrap.state_process import StateAddress, keep_state
 from atraso.core.drift import Reference
 from atraso.ledger.run import Run, names_in
+from atraso.ledger.shadow_progress import ShadowProgress
 from atraso.ledger.spool import FOLDER as SPOOL_FOLDER
 from atraso.ledger.status import StatusBoard
 from atraso.serving.airport_state import StateSource
@@ -18,22 +20,27 @@ from atraso.serving.workers import slots_for
 from atraso.settings import Settings
 
 # Answering goes first: what is kept can wait in the spools. A departure is to be known within a second.
-WRITER_NICENESS, KEEPER_NICENESS = 10, 5
+WRITER_NICENESS, KEEPER_NICENESS, CHALLENGER_NICENESS = 10, 5, 15
 # A snapshot is made each minute; a keeper that has made none for so long stands still.
 SILENT_FOR_S = 150.0
 
 
 class LedgerSide:
-    """Keeps both processes alive; each calls *in_child* first, to close what it does not need.
+    """Keeps these processes alive; each calls *in_child* first, to close what it does not need.
 
     The writer judges the predictions, and what it asks about by what the model is made of: its *reference*. `status`
     tells how the writer is doing, `state` where workers find the state, `run` how far they have counted.
+    A *challenger* shadows what is asked, and `shadowed` tells how far it has come; both are None where there is none.
     """
 
     def __init__(
-        self, settings: Settings, reference: Callable[[], Reference | None], in_child: Callable[[], None]
+        self,
+        settings: Settings,
+        reference: Callable[[], Reference | None],
+        in_child: Callable[[], None],
+        challenger: Challenger | None = None,
     ) -> None:
-        self._settings, self._reference = settings, reference
+        self._settings, self._reference, self._challenger = settings, reference, challenger
         self._url = settings.ledger_url.reveal() if settings.ledger_url else None
         self._places, self._address = SnapshotPlaces(), StateAddress()
         self._scorer: Scorer | None = None
@@ -45,6 +52,12 @@ class LedgerSide:
         self.state = StateSource(self._places, self._address.name, settings.state_stale_minutes)
         self._writer = ProcessBeside("The ledger's writer", self._write, niceness=WRITER_NICENESS, in_child=in_child)
         self._keeper = ProcessBeside("The keeper of the state", self._keep, niceness=KEEPER_NICENESS, in_child=in_child)
+        self.shadowed = ShadowProgress() if challenger else None
+        self._shadow: ProcessBeside | None = None
+        if challenger is not None:
+            self._shadow = ProcessBeside(
+                "The challenger", self._shadows, niceness=CHALLENGER_NICENESS, in_child=in_child
+            )
 
     def look(self, scorer: Scorer) -> None:
         """Start what is not running; the state is kept for the model of *scorer*."""
@@ -52,21 +65,26 @@ class LedgerSide:
         if self._scorer is None:  # the workers begin first: they answer by the schedule until there is a state
             self._scorer = scorer
             return
+        other = scorer is not self._scorer
+        self._scorer = scorer
         silent = time.time() - self._places.made_at_s > SILENT_FOR_S and self._keeper.age_s > SILENT_FOR_S
-        if scorer is not self._scorer or silent:
-            self._scorer = scorer
+        if other or silent:
             self._keeper.begin_again()
         else:
             self._keeper.look()
+        if self._shadow is not None:
+            (self._shadow.begin_again if other else self._shadow.look)()
 
     def bury(self, slot: int) -> None:
         """Take note that the worker in *slot* has ended, however it ended."""
         self.run.bury(slot, self._spools)
 
     def stop(self) -> None:
-        """Stop both, when the workers have ended."""
+        """Stop them, when the workers have ended."""
         for slot in range(self._slots):
             self.bury(slot)
+        if self._shadow is not None:
+            self._shadow.stop()
         self._keeper.stop()
         self._writer.stop()
 
@@ -87,3 +105,7 @@ class LedgerSide:
     def _keep(self, alive: Callable[[], bool]) -> None:
         assert self._scorer is not None
         keep_state(self._scorer, (self._settings.data, self._url), self._places, self._address, alive)
+
+    def _shadows(self, alive: Callable[[], bool]) -> None:
+        assert self._scorer is not None and self._challenger is not None and self.shadowed is not None
+        shadow(self._challenger, self._scorer, (self._settings.data, self._url), self.shadowed, alive)

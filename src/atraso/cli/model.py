@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from atraso.cli.model_compare import compare
 from atraso.core.leads import LEADS, SCHEDULE
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Example: atraso model show")
 def model() -> None:
-    """Show, verify, list, export and change trained models (artefacts)."""
+    """Show, verify, list, compare, export and change trained models (artefacts)."""
+
+
+model.add_command(compare)
 
 
 @model.command(epilog="Example: atraso model show my-model --json")

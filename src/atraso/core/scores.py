@@ -32,8 +32,13 @@ def brier_skill(late: Labels, probability: Floats, base_rate: float | Floats) ->
 
 def log_loss(late: Labels, probability: Floats) -> float:
     """Return the mean negative log-likelihood in nats; probabilities are clipped to 1e-15."""
+    return float(np.mean(log_losses(late, probability)))
+
+
+def log_losses(late: Labels, probability: Floats) -> Floats:
+    """Return the negative log-likelihood of each in nats; probabilities are clipped to 1e-15."""
     p = np.clip(probability, 1e-15, 1 - 1e-15)
-    return float(-np.mean(np.where(late, np.log(p), np.log1p(-p))))
+    return np.asarray(-np.where(late, np.log(p), np.log1p(-p)), dtype=np.float64)
 
 
 def auc(late: Labels, score: Floats) -> float:

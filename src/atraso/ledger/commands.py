@@ -18,6 +18,7 @@ LONGEST_NAME = 100
 MAX_MINUTES, MAX_MS = 200_000_000, 12_000_000_000_000
 Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 Minutes = Annotated[int, Meta(ge=0, le=MAX_MINUTES)]
+Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Milliseconds = Annotated[int, Meta(ge=0, le=MAX_MS)]
 
 
@@ -97,7 +98,38 @@ class Reported(Struct, frozen=True):
     version: int
 
 
-Command = CreateKey | RotateKey | ListKeys | RevokeKey | Revoke | Prune | Import | Report
+class ShadowRow(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """What a challenger says of a flight, in the order of the columns of `latest_predictions`.
+
+    `id`, `as_of_s` and `base_rate` are those of the prediction that it stands beside.
+    """
+
+    airline: Name
+    flight_number: Name
+    origin: Name
+    destination: Name
+    scheduled_utc: Minutes
+    scheduled_local: Name
+    lead: Name
+    basis: Name
+    model_version: Name
+    id: Annotated[str, Meta(min_length=26, max_length=26)]
+    as_of_s: int
+    delay_probability: Probability
+    base_rate: Probability
+    exceeds_0: Probability
+    exceeds_15: Probability
+    exceeds_30: Probability
+    exceeds_60: Probability
+
+
+class Shadow(Struct, frozen=True, forbid_unknown_fields=True, tag_field="verb", tag="shadow"):
+    """Keep what a challenger answers beside the model in use; what is older than what is kept changes nothing."""
+
+    rows: Annotated[tuple[ShadowRow, ...], Meta(max_length=MAX_REPORTS)]
+
+
+Command = CreateKey | RotateKey | ListKeys | RevokeKey | Revoke | Prune | Import | Report | Shadow
 RESULTS: dict[type[Command], Any] = {
     CreateKey: KeyRow,
     RotateKey: KeyRow,
@@ -107,6 +139,7 @@ RESULTS: dict[type[Command], Any] = {
     Prune: int,
     Import: int,
     Report: Reported,
+    Shadow: int,
 }
 # Those that may take minutes: others can be done between their transactions.
 LONG = (Prune, Import)

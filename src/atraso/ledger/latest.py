@@ -27,6 +27,9 @@ _FLIGHT = slice(_AT, COLUMNS.index("scheduled_local"))
 _ASKED = slice(COLUMNS.index("lead"), COLUMNS.index("delay_probability"))
 _ID, _AS_OF, _DUE = (COLUMNS.index(name) for name in ("id", "as_of_s", "scheduled_utc"))
 _values = itemgetter(*(COLUMNS.index(column.name) for column in LATEST.columns))
+_PLACES = [column.name for column in LATEST.columns]
+_key_of_latest = itemgetter(*map(_PLACES.index, _KEY))
+_ID_OF_LATEST, _AS_OF_LATEST, _DUE_LATEST = (_PLACES.index(name) for name in ("id", "as_of_s", "scheduled_utc"))
 
 
 def latest_of(rows: Iterable[Row]) -> list[Row]:
@@ -34,6 +37,15 @@ def latest_of(rows: Iterable[Row]) -> list[Row]:
     flight, asked = _FLIGHT, _ASKED
     found = {row[flight] + row[asked]: row for row in sorted(rows, key=_worth)}
     return [_values(row) for row in found.values()]
+
+
+def latest_among(rows: Iterable[Row]) -> list[Row]:
+    """Return of rows of `LATEST` those that stand, one for each key."""
+    return list({_key_of_latest(row): row for row in sorted(rows, key=_worth_of_latest)}.values())
+
+
+def _worth_of_latest(row: Any) -> tuple[bool, str]:
+    return row[_AS_OF_LATEST] < row[_DUE_LATEST] * 60, row[_ID_OF_LATEST]
 
 
 def _worth(row: Any) -> tuple[bool, str]:

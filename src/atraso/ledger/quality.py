@@ -7,8 +7,8 @@ nor are cancelled flights.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from math import isnan
@@ -20,25 +20,24 @@ from sqlalchemy import URL, Connection
 from atraso.core.day_blocks import DayBlocks, Estimate
 from atraso.core.drift import Reference
 from atraso.core.errors import LedgerError
-from atraso.core.features import OVERDUE_UNTIL_MINUTES
-from atraso.core.flights import DELAYED_AFTER_MINUTES
 from atraso.core.leads import LEADS
 from atraso.core.scores import auc, brier_score, brier_skill, ece, reliability
 from atraso.ledger.database import DATABASE_ERRORS, open_engine, shown, sqlite_file, told
 from atraso.ledger.drift import Population, lead_drift
 from atraso.ledger.quality_report import ALL_MODELS, Bin, Counts, Interval, LeadQuality, Quality, Scores
 from atraso.ledger.quality_rows import (
+    JUDGED,
+    LEFT,
     MOST_ROWS,
+    WAITING,
     LatestRow,
     Window,
     count_by_lead,
     count_later,
-    local_time,
     read_flights,
 )
 from atraso.ledger.schema import LATEST
 
-JUDGED, WAITING, WITHOUT, LEFT, CANCELLED = Counts.__struct_fields__
 # Enough for an interval; the writer waits meanwhile.
 DRAWS = 200
 _ORDER = {lead.name: place for place, lead in enumerate(LEADS)}
@@ -100,12 +99,12 @@ class _Seen:
     def add(self, predictions: Sequence[LatestRow], now_utc: int) -> None:
         """Take in the predictions of one flight."""
         self.rows += len(predictions)
-        fate = _fate(predictions[0], now_utc)
+        fate = predictions[0].fate(now_utc)
         by_lead: dict[str, dict[str, LatestRow]] = {}
         for row in sorted(predictions, key=_newest, reverse=True):
             by_lead.setdefault(row.lead, {}).setdefault(row.basis, row)
         for lead, by_basis in by_lead.items():
-            in_time = [row for row in by_basis.values() if not _too_late(row)]
+            in_time = [row for row in by_basis.values() if not row.too_late]
             self.counts[LEFT if fate == JUDGED and not in_time else fate] += 1
             if fate == JUDGED and in_time:
                 self._keep(lead, in_time)
@@ -113,31 +112,17 @@ class _Seen:
     def _keep(self, lead: str, rows: Iterable[LatestRow]) -> None:
         into = self.leads.setdefault(lead, _Judged())
         for place, row in enumerate(rows):
-            assert row.actual_utc is not None
-            into.late.append(row.actual_utc - row.scheduled_utc > DELAYED_AFTER_MINUTES)
+            into.late.append(row.late)
             into.probability.append(row.delay_probability)
             into.base_rate.append(row.base_rate)
             into.airline.append(self.names.setdefault(row.airline, row.airline))
             into.basis.append(self.names.setdefault(row.basis, row.basis))
-            into.day.append(local_time(row.scheduled_local, row.scheduled_utc).toordinal())
+            into.day.append(row.local_day)
             into.first.append(place == 0)
 
 
 def _newest(row: LatestRow) -> str:
     return row.id
-
-
-def _fate(row: LatestRow, now_utc: int) -> str:
-    """Return what is known of a flight: a word of `Counts`."""
-    if row.cancelled:
-        return CANCELLED
-    if row.actual_utc is not None:
-        return JUDGED
-    return WAITING if row.scheduled_utc > now_utc - OVERDUE_UNTIL_MINUTES else WITHOUT
-
-
-def _too_late(row: LatestRow) -> bool:
-    return row.actual_utc is not None and row.as_of_s >= row.actual_utc * 60
 
 
 class _Part:
@@ -215,6 +200,13 @@ def _flipped(ratio: Interval | None) -> Interval | None:
 
 def judge_ledger(url: URL, window: Window, reference: Reference | None) -> Quality:
     """Return what `judge` finds in the ledger at *url*, beside its writer; raises LedgerError where it cannot."""
+    with reading_ledger(url) as connection:
+        return judge(connection, window, reference, lambda: None)
+
+
+@contextmanager
+def reading_ledger(url: URL) -> Iterator[Connection]:
+    """Give a connection that reads the ledger at *url*, beside its writer; raises LedgerError where there is none."""
     file = sqlite_file(url)
     if file is not None and not file.exists():
         raise LedgerError(f"There is no ledger in {file}: nothing has been kept yet.")
@@ -226,7 +218,7 @@ def judge_ledger(url: URL, window: Window, reference: Reference | None) -> Quali
                     f"The ledger {shown(url)} was written by an older version: start the service once, it is brought "
                     "to this version then."
                 )
-            return judge(connection, window, reference, lambda: None)
+            yield connection
     except DATABASE_ERRORS as error:
         raise LedgerError(f"The ledger {shown(url)} cannot be read now: {told(error)}.") from None
     finally:

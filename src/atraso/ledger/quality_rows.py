@@ -12,12 +12,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Result, Select, and_, func, select
 
-from atraso.ledger.schema import DEPARTURES, LATEST
+from atraso.core.features import OVERDUE_UNTIL_MINUTES
+from atraso.core.flights import DELAYED_AFTER_MINUTES
+from atraso.ledger.quality_report import Counts
+from atraso.ledger.schema import DEPARTURES, LATEST, PREDICTIONS
 
 MINUTES_A_DAY = 1440
 ROWS_AT_A_TIME = 2000
 # More are not looked at: the writer has other work. At some 200 departures a day these are years, for six leads.
 MOST_ROWS = 200_000
+JUDGED, WAITING, WITHOUT, LEFT, CANCELLED = Counts.__struct_fields__
 _FLIGHT = ("scheduled_utc", "airline", "flight_number", "origin", "destination")
 _flight_of = itemgetter(slice(0, len(_FLIGHT)))
 
@@ -39,6 +43,30 @@ class LatestRow(NamedTuple):
     scheduled_local: str
     actual_utc: int | None
     cancelled: bool | None
+    model_version: str
+
+    @property
+    def late(self) -> bool:
+        """Whether the flight left more than 15 minutes late; one that has not left did not."""
+        return self.actual_utc is not None and self.actual_utc - self.scheduled_utc > DELAYED_AFTER_MINUTES
+
+    @property
+    def too_late(self) -> bool:
+        """Whether this was said when the flight had left."""
+        return self.actual_utc is not None and self.as_of_s >= self.actual_utc * 60
+
+    @property
+    def local_day(self) -> int:
+        """The scheduled local day (1 is 0001-01-01)."""
+        return local_time(self.scheduled_local, self.scheduled_utc).toordinal()
+
+    def fate(self, now_utc: int) -> str:
+        """Return what is known of the flight at *now_utc*: a word of `Counts`."""
+        if self.cancelled:
+            return CANCELLED
+        if self.actual_utc is not None:
+            return JUDGED
+        return WAITING if self.scheduled_utc > now_utc - OVERDUE_UNTIL_MINUTES else WITHOUT
 
 
 @lru_cache(8192)
@@ -52,12 +80,16 @@ def local_time(scheduled_local: str, scheduled_utc: int) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The flights due in the *days* before *now_s*, and whose predictions: of one model and lead, or of all (None)."""
+    """The flights due in the *days* before *now_s*, and whose predictions: of one model and lead, or of all (None).
+
+    With *other_version* they are those of that model too.
+    """
 
     now_s: int
     days: int
     model_version: str | None = None
     lead: str | None = None
+    other_version: str | None = None
 
     @property
     def until_utc(self) -> int:
@@ -73,7 +105,12 @@ class Window:
         """Return *statement* for this model and lead; numbers from a file that are no probability are passed over."""
         statement = statement.where(LATEST.c.delay_probability.between(0.0, 1.0), LATEST.c.base_rate.between(0.0, 1.0))
         if self.model_version is not None:
-            statement = statement.where(LATEST.c.model_version == self.model_version)
+            versions = [version for version in (self.model_version, self.other_version) if version is not None]
+            statement = statement.where(LATEST.c.model_version.in_(versions))
+        else:
+            # Of all models what was answered counts, and not what a challenger said beside it.
+            given = and_(PREDICTIONS.c.id == LATEST.c.id, PREDICTIONS.c.model_version == LATEST.c.model_version)
+            statement = statement.where(select(PREDICTIONS.c.id).where(given).correlate(LATEST).exists())
         return statement if self.lead is None else statement.where(LATEST.c.lead == self.lead)
 
 

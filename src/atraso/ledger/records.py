@@ -171,6 +171,11 @@ def _seconds(text: str) -> int:
     return int(moment.timestamp())
 
 
+def milliseconds_of(identifier: str) -> int:
+    """Return when an identifier was given, since 1970; raises ValueError for what is none."""
+    return _milliseconds(identifier[:_TIME_LENGTH])
+
+
 @lru_cache(maxsize=256)
 def _milliseconds(digits: str) -> int:
     value = 0

@@ -8,9 +8,21 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from atraso.ledger import account_rows
-from atraso.ledger.commands import Command, CreateKey, Import, ListKeys, Prune, Report, Revoke, RevokeKey, RotateKey
+from atraso.ledger.commands import (
+    Command,
+    CreateKey,
+    Import,
+    ListKeys,
+    Prune,
+    Report,
+    Revoke,
+    RevokeKey,
+    RotateKey,
+    Shadow,
+)
 from atraso.ledger.database import make_durable
 from atraso.ledger.departures import store_report
+from atraso.ledger.shadow import store_answers
 from atraso.ledger.tables_csv import import_table
 from atraso.ledger.upkeep import prune
 
@@ -30,6 +42,9 @@ def execute(command: Command, engine: Engine, between: Callable[[], None]) -> ob
                 reported = store_report(connection, command)
             make_durable(engine.url)  # who reported it may forget it now
             return reported
+        case Shadow():
+            with engine.begin() as connection:
+                return store_answers(connection, command.rows)
     with engine.begin() as connection:
         return _on_accounts(command, connection)
 

@@ -18,6 +18,7 @@ from atraso.artefact.store import Store
 from atraso.core.errors import AtrasoError
 from atraso.ledger.commands import Report, Reported
 from atraso.ledger.quality_report import Quality
+from atraso.ledger.shadow_progress import ShadowProgress
 from atraso.ledger.status import StatusBoard
 from atraso.serving.accounts import Accounts
 from atraso.serving.airport_state import AirportState, StateSource
@@ -53,6 +54,7 @@ class Worker:
     books: Books = field(default_factory=lambda: Books(Recorder()))
     models: Store | None = None
     ledger: StatusBoard | None = None
+    shadowed: ShadowProgress | None = None
     report: Callable[[Report], Reported] | None = None
     quality: Callable[[], Quality | None] | None = None
     bulletin: Bulletin = field(default_factory=Bulletin)
@@ -87,6 +89,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
             ledger=worker.ledger,
             state=lambda: (airport.now(now()), airport.head),
             quality=worker.quality,
+            shadowed=worker.shadowed,
         ),
         quality_route(worker.quality),
         *state_routes(airport, scorer.manifest, now),

@@ -17,12 +17,15 @@ from atraso.artefact.snapshot import SnapshotHead
 from atraso.artefact.store import Store
 from atraso.core.leads import SCHEDULE
 from atraso.ledger.quality_report import Quality
+from atraso.ledger.shadow_progress import ShadowProgress
 from atraso.ledger.status import Status, StatusBoard
 from atraso.serving.bulletin import Bulletin
 from atraso.serving.quality import quality_gauges
 from atraso.serving.wire import HealthAnswer, ModelCard, ModelList, ModelName, ReadyAnswer
 from atraso.telemetry.cells import Board, tell_rows
 from atraso.telemetry.names import (
+    CHALLENGER_ANSWERS,
+    CHALLENGER_BEHIND,
     DEPARTURE_NEWEST,
     LEDGER_ERRORS,
     LEDGER_FAILING,
@@ -54,11 +57,12 @@ def ops_routes(
     ledger: StatusBoard | None,
     state: Callable[[], tuple[Moment, SnapshotHead | None]],
     quality: Callable[[], Quality | None] | None = None,
+    shadowed: ShadowProgress | None = None,
 ) -> list[Route]:
     """Return the routes; most of their answers are made once, because they change with the model only.
 
     *ledger* tells how its writer is doing, where there is one; *state* what this worker knows of the airport; *quality*
-    how right the predictions were.
+    how right the predictions were, *shadowed* how far a challenger has come.
     """
     card = model_card(manifest)
     name = ModelName(manifest.airport, manifest.version)
@@ -69,7 +73,11 @@ def ops_routes(
         _constant("/v1/model", card),
         Route("/v1/models", _models(card, models), methods=["GET"]),
         _constant("/openapi.json", msgspec.Raw(openapi)),
-        Route("/metrics", _metrics(manifest, board, ledger, state, quality), methods=["GET"]),
+        Route(
+            "/metrics",
+            _metrics(manifest, board, ledger=ledger, state=state, quality=quality, shadowed=shadowed),
+            methods=["GET"],
+        ),
     ]
 
 
@@ -111,9 +119,11 @@ def _json(answer: msgspec.Struct) -> Response:
 def _metrics(
     manifest: Manifest,
     board: Board,
+    *,
     ledger: StatusBoard | None,
     state: Callable[[], tuple[Moment, SnapshotHead | None]],
     quality: Callable[[], Quality | None] | None,
+    shadowed: ShadowProgress | None,
 ) -> Tell:
     created = datetime.fromisoformat(manifest.created_at).timestamp()
 
@@ -140,6 +150,9 @@ def _metrics(
             gauges[LEDGER_UNFORCED] = [((), ledger.run.unforced_s(time.monotonic_ns()))]
         if quality is not None:
             gauges |= quality_gauges(quality)
+        if shadowed is not None:
+            gauges[CHALLENGER_BEHIND] = [((), shadowed.behind_s(time.time()))]
+            gauges[CHALLENGER_ANSWERS] = [((), shadowed.answers)]
         text = exposition(totals, gauges)
         return Response(text, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 

@@ -168,6 +168,16 @@ DRIFT_ALARM = Metric(
 )
 # Absent until something was judged, and for leads and groups of which too little is known.
 QUALITY = (QUALITY_BRIER, QUALITY_ECE, QUALITY_FLIGHTS, QUALITY_MADE, DRIFT_PSI, DRIFT_ALARM)
-TOLD = (WORKERS, MODEL_INFO, MODEL_CREATED, *STATE, *LEDGER, *QUALITY)
+CHALLENGER_BEHIND = Metric(
+    "atraso_challenger_behind_seconds",
+    GAUGE,
+    "Age of the oldest prediction that the challenger has still to answer, or how long ago it last found none.",
+)
+CHALLENGER_ANSWERS = Metric(
+    "atraso_challenger_answers_total", COUNTER, "Answers of the challenger that the ledger was given."
+)
+# Absent where nothing shadows.
+CHALLENGER = (CHALLENGER_BEHIND, CHALLENGER_ANSWERS)
+TOLD = (WORKERS, MODEL_INFO, MODEL_CREATED, *STATE, *LEDGER, *QUALITY, *CHALLENGER)
 
 METRICS = (*COUNTED, *TOLD)
