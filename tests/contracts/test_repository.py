@@ -41,6 +41,13 @@ def test_no_source_file_holds_two_ideas() -> None:
     assert [p.name for p in sources if p.stem in {"utils", "util", "helpers", "common", "misc", "manager"}] == []
 
 
+def test_no_environment_is_in_the_repository() -> None:
+    """What make installs stays out, however its folder is called."""
+    installed = [path for path in tracked() if "site-packages" in path.parts or path.name == "pyvenv.cfg"]
+
+    assert installed == []
+
+
 def test_no_raw_row_of_the_flights_is_in_the_repository() -> None:
     """No tracked text file has a line that looks like a row of the SCL file."""
     row = re.compile(rb"^2017-\d\d-\d\d \d\d:\d\d:\d\d,[0-9A-Z.]+,SCEL,", re.MULTILINE)
