@@ -16,8 +16,10 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select
 
+from atraso.core.live import KnownFlight
 from atraso.ledger.commands import FlightReport, Report, Reported
 from atraso.ledger.database import ledger_url, open_engine
+from atraso.ledger.following import changes
 from atraso.ledger.intake import Intake, Taken
 from atraso.ledger.migrate import migrate
 from atraso.ledger.records import first_id_at
@@ -78,6 +80,12 @@ def identifier(number: int, at_ms: int = BEGAN_MS) -> str:
     """Return the identifier of the prediction that bears *number*."""
     tail = "".join(DIGITS[(number >> (5 * place)) & 31] for place in range(15, -1, -1))
     return first_id_at(at_ms)[:10] + tail
+
+
+def read_changes(engine: Engine, after: int) -> tuple[int, list[KnownFlight]]:
+    """Return the version that `changes` reached and all its flights."""
+    version, flights = changes(engine, after)
+    return version, list(flights)
 
 
 def record(*numbers: int, at_ms: int = BEGAN_MS, principal: str = "desk", **changes: object) -> bytes:

@@ -16,9 +16,8 @@ from atraso.core.live import KnownFlight
 from atraso.ledger.commands import FlightReport, Reported
 from atraso.ledger.database import ledger_url, open_engine
 from atraso.ledger.desk import Desk
-from atraso.ledger.following import changes
 from atraso.ledger.schema import DEPARTURES, SCHEDULE
-from tests.ledger.places import BEGAN_MS, SCHEDULED_UTC, Place, heard, report, running
+from tests.ledger.places import BEGAN_MS, SCHEDULED_UTC, Place, heard, read_changes, report, running
 
 reports = st.builds(
     lambda number, at_ms, actual: report(number, at_ms=at_ms, actual=actual, cancelled=actual is None),
@@ -79,18 +78,18 @@ def test_any_order_of_reports_gives_the_same_truth(place: Place, told: list[Flig
     for _ in range(2):
         forget(place)
         order = data.draw(st.permutations(told + told[: data.draw(st.integers(0, len(told)))]))
-        version, followed = changes(place.engine, 0)
+        version, followed = read_changes(place.engine, 0)
         assert (version, followed) == (0, [])
         known: dict[str, tuple[int | None, bool, bool]] = {}
         cuts = {index: data.draw(st.integers(0, 2)) for index in range(len(order))}
         for _, batch in groupby(range(len(order)), key=lambda index: sum(cuts[i] == 0 for i in range(index + 1))):
             reported = heard(place, *[order[index] for index in batch])
-            after, changed = changes(place.engine, version)
+            after, changed = read_changes(place.engine, version)
             new = reported.departures + reported.scheduled
             assert (after == reported.version, after > version, bool(changed)) == (True, new > 0, new > 0)
             version = after
             known |= of(changed)
-        assert known == of(changes(place.engine, 0)[1]) == truth(told)
+        assert known == of(read_changes(place.engine, 0)[1]) == truth(told)
         ends.append(tables(place))
     assert ends[0] == ends[1]
 
@@ -102,14 +101,14 @@ def test_a_departure_is_counted_once(place: Place) -> None:
     for at_ms in (BEGAN_MS, BEGAN_MS + 60_000):
         again = heard(place, report("1", actual=10), report("2", actual=5, at_ms=7), report("3"), at_ms=at_ms, by="x")
         assert again == Reported(0, 0, first.version)
-    assert changes(place.engine, first.version) == (first.version, [])
+    assert read_changes(place.engine, first.version) == (first.version, [])
 
 
 def test_a_later_report_corrects_an_earlier_one(place: Place) -> None:
     """By the moment of the report, not of its coming; also a cancellation, and its being taken back."""
 
     def now() -> tuple[int | None, bool]:
-        (flight,) = changes(place.engine, 0)[1]
+        (flight,) = read_changes(place.engine, 0)[1]
         return (None if flight.actual_utc is None else flight.actual_utc - SCHEDULED_UTC), flight.cancelled
 
     heard(place, report(actual=10, at_ms=100))
@@ -128,9 +127,9 @@ def test_a_later_report_corrects_an_earlier_one(place: Place) -> None:
 def test_that_a_flight_is_scheduled_takes_nothing_back(place: Place) -> None:
     """It is published then; that it left stays true."""
     heard(place, report(actual=10))
-    before, _ = changes(place.engine, 0)
+    before, _ = read_changes(place.engine, 0)
     heard(place, report())
-    _, (flight,) = changes(place.engine, before)
+    _, (flight,) = read_changes(place.engine, before)
     assert (flight.actual_utc, flight.cancelled, flight.published) == (SCHEDULED_UTC + 10, False, True)
 
 
@@ -154,20 +153,20 @@ def _tell(place: Place, mine: int) -> None:
 def test_who_follows_several_writers_misses_nothing(postgres_place: Place) -> None:
     """Two services share a database: whatever is committed after a version was read has a greater one."""
     place = postgres_place
-    assert changes(place.engine, 0) == (0, [])
+    assert read_changes(place.engine, 0) == (0, [])
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_tell, args=(Place(place.data, place.url), mine)) for mine in (1, 2, 3)]
     for writer in writers:
         writer.start()
     version, seen = 0, {}
     while any(writer.is_alive() for writer in writers):
-        version, changed = changes(place.engine, version)
+        version, changed = read_changes(place.engine, version)
         seen |= {flight[:5]: flight for flight in changed}
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
-    version, changed = changes(place.engine, version)
+    version, changed = read_changes(place.engine, version)
     seen |= {flight[:5]: flight for flight in changed}
     assert len(seen) == 160
-    assert set(seen.values()) == set(changes(place.engine, 0)[1])
+    assert set(seen.values()) == set(read_changes(place.engine, 0)[1])
     assert {flight.actual_utc for flight in seen.values()} == {None, SCHEDULED_UTC + 3}
     with place.engine.connect() as connection:
         found = connection.execute(select(SCHEDULE.c.received_ms).distinct()).all()
@@ -194,4 +193,4 @@ def test_ten_thousand_departures_are_one_request(place: Place) -> None:
     with running(place):
         done = Desk(place.data, place.url).report("tower", BEGAN_MS, told)
     assert done.departures == 10_000
-    assert of(changes(place.reader(), 0)[1]) == {str(n): (n % 200, False, False) for n in range(1, 10_001)}
+    assert of(read_changes(place.reader(), 0)[1]) == {str(n): (n % 200, False, False) for n in range(1, 10_001)}

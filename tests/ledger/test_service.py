@@ -15,8 +15,7 @@ from typing import Any
 from atraso.identity.keys import new_key
 from atraso.ledger.accounts import KeyRow
 from atraso.ledger.desk import Desk
-from atraso.ledger.following import changes
-from tests.ledger.places import Place, eventually
+from tests.ledger.places import Place, eventually, read_changes
 from tests.serving.processes import Service, children, service
 
 REPORT = {
@@ -57,7 +56,7 @@ def test_a_report_is_in_the_ledger_when_it_is_answered(place: Place) -> None:
     with service("--workers", "2", **settings_of(place, ATRASO_LEDGER="spool")) as running:
         reader = place.reader()
         first = told(running, REPORT)
-        version, (flight,) = changes(reader, 0)
+        version, (flight,) = read_changes(reader, 0)
         assert (first["received"], first["new"], first["warnings"]) == (1, 1, [])
         assert first["state"] == {"version": version}
         assert flight[:4] == ("LAN", "600", "SCEL", "SPJC")
@@ -65,13 +64,13 @@ def test_a_report_is_in_the_ledger_when_it_is_answered(place: Place) -> None:
         again = told(running, REPORT, {**REPORT, "reported_at": None})
         assert (again["new"], again["state"]) == (0, {"version": version})
         later = told(running, {**REPORT, "actual_departure": "2017-07-14T13:30:00Z"})
-        after, (flight,) = changes(reader, version)
+        after, (flight,) = read_changes(reader, version)
         assert later["state"] == {"version": after}
         assert flight.actual_utc == flight.scheduled_utc + 25
         told(running, {**REPORT, "actual_departure": None, "cancelled": True, "destination": "KMIA"})
         scheduled = {**REPORT, "actual_departure": None, "scheduled_departure": "2017-07-15T09:05:00"}
         assert told(running, scheduled)["new"] == 1
-        _, flights = changes(reader, after)
+        _, flights = read_changes(reader, after)
         assert {(f.destination, f.cancelled, f.published) for f in flights} == {
             ("KMIA", True, False),
             ("SPJC", False, True),
@@ -111,7 +110,7 @@ def test_killing_the_writer_loses_nothing_that_was_answered(sqlite_place: Place)
         finally:
             stop.set()
             reporter.join()
-        found = {flight.flight_number for flight in changes(sqlite_place.reader(), 0)[1]}
+        found = {flight.flight_number for flight in read_changes(sqlite_place.reader(), 0)[1]}
     assert {status for _, status in others} <= {503}
     assert {str(number) for number, _ in answered} <= found
 

@@ -17,13 +17,12 @@ from sqlalchemy import delete, select
 from atraso.core.errors import LedgerError
 from atraso.ledger.database import ledger_url
 from atraso.ledger.desk import Desk
-from atraso.ledger.following import changes
 from atraso.ledger.intake import Intake
 from atraso.ledger.records import first_id_at
 from atraso.ledger.schema import DEPARTURES, PREDICTIONS, SCHEDULE
 from atraso.ledger.tables_csv import export_table, import_table
 from atraso.ledger.upkeep import PRUNE_ROWS, prune
-from tests.ledger.places import Place, heard, identifier, record, report, running, spooled, start_writer
+from tests.ledger.places import Place, heard, identifier, read_changes, record, report, running, spooled, start_writer
 
 NOW_S = 1_800_000_000
 
@@ -144,22 +143,22 @@ def test_what_is_imported_is_heard_by_those_who_follow(place: Place, tmp_path: P
     heard(place, report("1", actual=10, at_ms=1), report("2"))
     for name in ("departures", "schedule"):
         export_table(place.engine, name, tmp_path / name)
-    before, _ = changes(place.engine, 0)
+    before, _ = read_changes(place.engine, 0)
     with place.engine.begin() as connection:
         connection.execute(delete(DEPARTURES))
         connection.execute(delete(SCHEDULE))
     heard(place, report("3", cancelled=True))
-    after, _ = changes(place.engine, 0)
+    after, _ = read_changes(place.engine, 0)
     assert after > before
     assert import_table(place.engine, "departures", tmp_path / "departures", lambda: None) == 1
-    between, found = changes(place.engine, after)
+    between, found = read_changes(place.engine, after)
     assert (between > after, [flight.flight_number for flight in found]) == (True, ["1"])
     assert import_table(place.engine, "schedule", tmp_path / "schedule", lambda: None) == 1
-    last, found = changes(place.engine, between)
+    last, found = read_changes(place.engine, between)
     assert (last > between, [flight.flight_number for flight in found]) == (True, ["2"])
     for name in ("departures", "schedule"):
         assert import_table(place.engine, name, tmp_path / name, lambda: None) == 0
-    assert changes(place.engine, last) == (last, [])
+    assert read_changes(place.engine, last) == (last, [])
 
 
 def test_a_line_that_no_report_could_say_is_named(place: Place, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from atraso.artefact.manifest import FORMAT_VERSION, FileDigest, Manifest
-from atraso.artefact.tables import TablesFile
+from atraso.artefact.tables import TablesFile, decoded, encoded
 from atraso.core.errors import ArtefactError, SettingsError
 from atraso.core.features import fingerprint
 
@@ -46,7 +46,7 @@ def write_artefact(
     The manifest's files, checksum and version are filled in here. With *signing_key* (PEM, Ed25519) it is signed.
     """
     key = read_signing_key(signing_key) if signing_key else None
-    table_bytes = msgspec.json.encode(tables) + b"\n"
+    table_bytes = encoded(tables) + b"\n"
     manifest = msgspec.structs.replace(
         manifest,
         format_version=FORMAT_VERSION,
@@ -140,7 +140,7 @@ def read_artefact(folder: Path, *, verify_key: Path | None = None) -> tuple[Mani
             f"version has {fingerprint()[:12]}): train it again with this version, or use the version that made it"
         )
     try:
-        tables = msgspec.json.decode(content[TABLES], type=TablesFile)
+        tables = decoded(content[TABLES])
     except msgspec.DecodeError as error:
         raise ArtefactError(f"{folder}: {TABLES} is not a table of this format ({error}); train it again") from error
     return manifest, tables

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -111,14 +111,14 @@ class Scorer:
         self.manifest = manifest
         self.rates: FrozenRates = rates_of(tables)
         self.days_off: DaysOff = days_off_of(tables)
-        self.scorecards = {(c.lead, c.schedule): scorecard_of(c) for c in tables.scorecards}
+        self._card_files = tables.scorecards
         self.delay_range = tables.delay_range
         self.zones = {a.icao: ZoneInfo(a.zone) for a in manifest.airports}
         self._clocks = {icao: Clock(zone) for icao, zone in self.zones.items()}
         self._challenge, self._challenge_threshold = tables.challenge, tables.challenge_threshold
         self._base_rates = {a.icao: a.base_rate for a in manifest.airports}
         self._iata = {**tables.places, **{p.iata: p.icao for p in manifest.destinations if p.iata}}
-        self._flights = tables.rates.get("flight", {}).keys()
+        self._flights = frozenset(tables.rates.get("flight", {}))
         self._destinations = frozenset(p.icao for p in manifest.destinations)
         self._airlines = _airline_names(manifest, tables.rates.get("airline_route", {}))
         self._codes = {a.icao: (a.icao, a.iata) for a in manifest.airlines}
@@ -128,9 +128,19 @@ class Scorer:
         self._day_warning = lru_cache(MAX_READINGS_REMEMBERED)(
             lambda ordinal: self.calendar_warning((ordinal - EPOCH_ORDINAL) * MINUTES_A_DAY)
         )
-        self._card = self.scorecard(SCHEDULE.name, schedule=False)
+        # Each is made, so that one that cannot be used is refused now, and one is kept: the others, 5 MB in every
+        # worker, are made again where a state is known.
+        for file in tables.scorecards:
+            card = scorecard_of(file)
+            if (card.lead, card.schedule) == (SCHEDULE.name, False):
+                self._card = card
         self.key_sums = KeySums(self._card, self.rates, self.days_off)
         self._check_golden()
+
+    @cached_property
+    def scorecards(self) -> dict[tuple[str, bool], Scorecard]:
+        """The scorecards by their lead and whether they stand on the published schedule."""
+        return {(file.lead, file.schedule): scorecard_of(file) for file in self._card_files}
 
     def scorecard(self, lead: str, *, schedule: bool) -> Scorecard:
         """Return the scorecard of a lead, with or without the published schedule."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +29,8 @@ class StepsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     feature: str
-    edges: tuple[float, ...]
-    anchor: tuple[float, ...]
+    edges: Floats
+    anchor: Floats
     further: tuple[tuple[tuple[int, float], ...], ...]
     missing: tuple[float, ...]
 
@@ -65,6 +67,25 @@ class TablesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     places: dict[str, str]
 
 
+def encoded(tables: TablesFile) -> bytes:
+    """Return the file form of *tables*."""
+    return msgspec.json.encode(tables, enc_hook=_from_array)
+
+
+def decoded(data: bytes) -> TablesFile:
+    """Return the tables of a file; raises `msgspec.DecodeError` where it is not one."""
+    return msgspec.json.decode(data, type=TablesFile, dec_hook=_to_array)
+
+
+def _from_array(value: Any) -> list[float]:
+    return list(value.tolist())
+
+
+def _to_array(_: type, value: Any) -> Floats:
+    # An array a list, at once: all numbers together as Python's own would leave their mark on each worker's memory.
+    return np.array(msgspec.convert(value, tuple[float, ...]), dtype=np.float64)
+
+
 def scorecard_file(card: Scorecard) -> ScorecardFile:
     """Return the file form of a scorecard; read back, it gives the same log-odds within 1e-9."""
     slopes = _slopes(card)
@@ -76,7 +97,7 @@ def scorecard_file(card: Scorecard) -> ScorecardFile:
         added[:, ANCHOR] = 0.0
         further = tuple(tuple((int(i), float(column[i])) for i in np.flatnonzero(column)) for column in added.T)
         missing = tuple(np.round(step.missing, DIGITS).tolist())
-        steps.append(StepsFile(step.feature, tuple(step.edges.tolist()), tuple(anchor.tolist()), further, missing))
+        steps.append(StepsFile(step.feature, step.edges, anchor, further, missing))
     bias = tuple(card.bias.tolist())
     return ScorecardFile(
         card.lead, card.schedule, bias, tuple(slopes.tolist()), tuple(steps), dict(card.reference), dict(card.weight)
@@ -88,13 +109,12 @@ def scorecard_of(file: ScorecardFile) -> Scorecard:
     slopes = np.array(file.slopes, dtype=np.float64)
     steps = []
     for step in file.steps:
-        anchor = np.array(step.anchor, dtype=np.float64)
-        added = np.zeros((len(anchor), len(slopes)))
+        added = np.zeros((len(step.anchor), len(slopes)))
         for k, jumps in enumerate(step.further):
             for interval, number in jumps:
                 added[interval, k] = number
-        values = anchor[:, None] * slopes + np.cumsum(added, axis=0)
-        steps.append(Steps(step.feature, np.array(step.edges, dtype=np.float64), values, np.array(step.missing)))
+        values = step.anchor[:, None] * slopes + np.cumsum(added, axis=0)
+        steps.append(Steps(step.feature, step.edges, values, np.array(step.missing)))
     return Scorecard(file.lead, file.schedule, np.array(file.bias), tuple(steps), file.reference, file.weight)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 import numpy as np
@@ -20,7 +20,7 @@ from atraso.core.live import KnownFlight, LiveFlights
 # Published flights count for crowding up to so many days ahead.
 TIMETABLE_DAYS = 14
 # Reads what is new after a version: the version reached, and the flights that it is about.
-Follow = Callable[[int], tuple[int, Sequence[KnownFlight]]]
+Follow = Callable[[int], tuple[int, Iterable[KnownFlight]]]
 
 
 class StateKeeper:
