@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -25,10 +26,16 @@ MODEL = "the checksum of a model"
 
 
 def snapshot(
-    version: int = 1, *, at: int = NOW, model: str = MODEL, oldest: int | None = 0, newest: int | None = NOW
+    version: int = 1,
+    *,
+    at: int = NOW,
+    model: str = MODEL,
+    oldest: int | None = 0,
+    newest: int | None = NOW,
+    timetable: Sequence[tuple[str, str, str, str, int]] = (),
 ) -> bytes:
-    head = SnapshotHead(model, version, at, oldest, newest, False, [], {}, (10, 9), [], {}, {})
-    return pack(head, [], np.zeros((0, len(CROWDS)), dtype=np.int16))
+    head = SnapshotHead(model, version, at, oldest, newest, False, [], {}, (10, 9), list(timetable), {}, {})
+    return pack(head, [], np.zeros((len(timetable), len(CROWDS)), dtype=np.int16))
 
 
 def state(*contents: bytes, stale_minutes: int = 360) -> AirportState:
@@ -102,7 +109,6 @@ def test_a_snapshot_for_another_model_is_not_used() -> None:
         (NOW - KNOWN_FOR_DAYS * MINUTES_A_DAY + 1, NOW, "known for less than 7 days"),
         (0, NOW - 361, "no departure was reported for 6 h"),
         (0, NOW - 5 * MINUTES_A_DAY, "no departure was reported for 5 days"),
-        (None, None, ""),
     ],
 )
 def test_when_the_state_may_be_used(oldest: int | None, newest: int | None, why: str | None) -> None:
@@ -112,6 +118,15 @@ def test_when_the_state_may_be_used(oldest: int | None, newest: int | None, why:
     assert moment.snapshot is not None
     assert (moment.why is None) == (not why)
     assert (why or "") in (moment.why or "")
+
+
+def test_a_ledger_that_holds_nothing_is_no_ledger() -> None:
+    """Answers stay remembered from minute to minute; with a published flight its snapshot is used, without a reason."""
+    assert state(snapshot(oldest=None, newest=None)).now(NOW * 60.0) is NOTHING_KNOWN
+    published = ("LAN", "282", "SCEL", "SPJC", NOW)
+    moment = state(snapshot(oldest=None, newest=None, timetable=[published])).now(NOW * 60.0)
+    assert moment.snapshot is not None
+    assert (moment.fresh, moment.why) == (False, None)
 
 
 def test_the_latest_is_read_whichever_place_it_is_in() -> None:

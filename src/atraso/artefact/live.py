@@ -73,16 +73,21 @@ class LiveScorer:
 
     # Made when first needed: a service that hears nothing of departures does without.
     @cached_property
+    def _made(self) -> tuple[list[Scorecard], TimetableSums]:
+        cards = [self._scorer.scorecard(SCHEDULE.name, schedule=s) for s in (True, False)] + live_cards(self._scorer)
+        return list(map(_without_state, cards)), TimetableSums(cards, self._scorer.rates, self._scorer.days_off)
+
+    @property
     def _cards(self) -> list[Scorecard]:
-        return [self._scorer.scorecard(SCHEDULE.name, schedule=s) for s in (True, False)] + live_cards(self._scorer)
+        return self._made[0]
+
+    @property
+    def _sums(self) -> TimetableSums:
+        return self._made[1]
 
     @cached_property
     def _place(self) -> dict[tuple[str, bool], int]:
         return {(card.lead, card.schedule): place for place, card in enumerate(self._cards)}
-
-    @cached_property
-    def _sums(self) -> TimetableSums:
-        return TimetableSums(self._cards, self._scorer.rates, self._scorer.days_off)
 
     def predict(
         self, flight: Flight, moment: Moment, *, explain: bool = False, warnings: tuple[str, ...] = ()
@@ -139,10 +144,9 @@ class LiveScorer:
 
     def _reasons(self, flight: Flight, asked: _Asked, snapshot: Snapshot) -> tuple[Reason, ...]:
         card = self._cards[asked.place]
-        own = [step for step in card.steps if FEATURE_BY_NAME[step.feature].needs <= {CALENDAR, RATES}]
         features = self._scorer.schedule_features(FlightTable.of([flight]))
         sums: dict[str, float] = {}
-        for step in own:
+        for step in card.steps:
             group = FEATURE_BY_NAME[step.feature].group
             sums[group] = sums.get(group, 0.0) + float(step.at(features[step.feature])[0, ANCHOR])
         seen = dict(snapshot.head.words.get(flight.origin, {}))
@@ -154,3 +158,9 @@ class LiveScorer:
             told = asked.state[asked.place - _WITHOUT_STATE, _THRESHOLDS:].tolist()
             sums |= dict(zip(STATE_GROUPS, told, strict=True))
         return self._scorer.reasons(card, sums, flight, seen)
+
+
+def _without_state(card: Scorecard) -> Scorecard:
+    """Return *card* with only the steps that a flight's own facts decide; the others are read in the snapshot."""
+    steps = tuple(step for step in card.steps if FEATURE_BY_NAME[step.feature].needs <= {CALENDAR, RATES})
+    return replace(card, steps=steps)

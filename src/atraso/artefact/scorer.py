@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -111,7 +111,7 @@ class Scorer:
         self.manifest = manifest
         self.rates: FrozenRates = rates_of(tables)
         self.days_off: DaysOff = days_off_of(tables)
-        self._card_files = tables.scorecards
+        self._card_files = {(file.lead, file.schedule): file for file in tables.scorecards}
         self.delay_range = tables.delay_range
         self.zones = {a.icao: ZoneInfo(a.zone) for a in manifest.airports}
         self._clocks = {icao: Clock(zone) for icao, zone in self.zones.items()}
@@ -128,23 +128,22 @@ class Scorer:
         self._day_warning = lru_cache(MAX_READINGS_REMEMBERED)(
             lambda ordinal: self.calendar_warning((ordinal - EPOCH_ORDINAL) * MINUTES_A_DAY)
         )
-        # Each is made, so that one that cannot be used is refused now, and one is kept: the others, 5 MB in every
-        # worker, are made again where a state is known.
+        # Each is made once, so that one that cannot be used is refused now. But for this one they are made again where
+        # they are needed: all together would be 5 MB in every worker.
         for file in tables.scorecards:
-            card = scorecard_of(file)
-            if (card.lead, card.schedule) == (SCHEDULE.name, False):
-                self._card = card
+            scorecard_of(file)
+        self._card = self.scorecard(SCHEDULE.name, schedule=False)
         self.key_sums = KeySums(self._card, self.rates, self.days_off)
         self._check_golden()
 
-    @cached_property
+    @property
     def scorecards(self) -> dict[tuple[str, bool], Scorecard]:
-        """The scorecards by their lead and whether they stand on the published schedule."""
-        return {(file.lead, file.schedule): scorecard_of(file) for file in self._card_files}
+        """The scorecards by their lead and whether they stand on the published schedule, made anew."""
+        return {(file.lead, file.schedule): scorecard_of(file) for file in self._card_files.values()}
 
     def scorecard(self, lead: str, *, schedule: bool) -> Scorecard:
-        """Return the scorecard of a lead, with or without the published schedule."""
-        return self.scorecards[lead, schedule]
+        """Return the scorecard of a lead, with or without the published schedule, made anew."""
+        return scorecard_of(self._card_files[lead, schedule])
 
     def resolve(
         self,

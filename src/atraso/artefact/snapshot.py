@@ -88,6 +88,11 @@ class Snapshot:
         self._origins = {origin: place for place, origin in enumerate(head.variants[0])} if head.variants else {}
         self._met: dict[tuple[Facts, int], Floats] = {}
 
+    @property
+    def empty(self) -> bool:
+        """Whether it holds nothing that an answer could use: no departure and no published flight."""
+        return self.head.oldest_departure_utc is None and not self._crowds
+
     def crowd(self, flight: Flight) -> tuple[int, ...] | None:
         """Return how many published flights surround *flight*, in the order of `CROWDS`; None for one that is not."""
         return self._crowds.get(flight.identity)

@@ -100,7 +100,7 @@ class AirportState:
 
     def _judged(self, snapshot: Snapshot | None, at_utc: int, made_for: int) -> Moment:
         """Return the moment with what may be used of *snapshot*, which was made for another minute perhaps."""
-        if snapshot is None:
+        if snapshot is None or snapshot.empty:
             return NOTHING_KNOWN
         if abs(at_utc - made_for) > OLD_AFTER_MINUTES:
             return Moment(at_utc, None)
