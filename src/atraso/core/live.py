@@ -28,6 +28,8 @@ SPAN_DAYS = max(spec.USUAL_DAYS, spec.EXPECTED_DAYS, *(max(days) for days in spe
 # Published flights count up to so far ahead: crowding is told for them.
 AHEAD_DAYS = 16
 MANY_NEW = 1000
+# Minutes since 1970 are less than 2 to this power for a million years.
+_MINUTES_BITS = 39
 _LAST = {
     kind: max(counts)
     for kind, counts in (spec.LATEST | {"flight": (*spec.LATEST["flight"], *spec.LAST_FLIGHTS)}).items()
@@ -71,10 +73,10 @@ class LiveFlights:
     """All flights that were told; `history` gives them in the form that answers questions."""
 
     def __init__(self) -> None:
-        self._row: dict[tuple[str, str, str, str, int], int] = {}
-        self._names: list[tuple[str, str, str, str]] = []
-        self._shared: dict[tuple[str, str, str, str], tuple[str, str, str, str]] = {}
-        self._scheduled, self._local, self._actual = array("q"), array("q"), array("q")
+        # Row by a whole number for names and time: a year of tuples and their strings would be 30 MB.
+        self._row: dict[int, int] = {}
+        self._place: dict[tuple[str, str, str, str], int] = {}
+        self._names, self._scheduled, self._local, self._actual = array("q"), array("q"), array("q"), array("q")
         self._published, self._cancelled = bytearray(), bytearray()
         self._chosen: tuple[int, Rows, int] | None = None
         self._made: History | None = None
@@ -85,10 +87,10 @@ class LiveFlights:
     def take(self, flights: Iterable[KnownFlight]) -> None:
         """Take note of what is known of *flights* now, in the place of what was known of them."""
         for flight in flights:
-            names = flight[:4]
-            row = self._row.setdefault((*names, flight.scheduled_utc), len(self._names))
+            place = self._place.setdefault(flight[:4], len(self._place))
+            row = self._row.setdefault((place << _MINUTES_BITS) + flight.scheduled_utc, len(self._names))
             if row == len(self._names):
-                self._names.append(self._shared.setdefault(names, names))
+                self._names.append(place)
                 self._scheduled.append(flight.scheduled_utc)
                 self._local.append(flight.scheduled_local)
                 self._actual.append(0)
@@ -198,8 +200,10 @@ class LiveFlights:
         return rows[wanted]
 
     def _table(self, rows: Rows) -> FlightTable:
-        names = [self._names[row] for row in rows.tolist()]
-        airline, number, origin, destination = (np.array([n[i] for n in names], dtype=np.str_) for i in range(4))
+        places, used = np.unique(np.frombuffer(self._names, dtype=np.int64)[rows], return_inverse=True)
+        known = list(self._place)
+        names = [known[place] for place in places.tolist()]
+        airline, number, origin, destination = (np.array([n[i] for n in names], dtype=np.str_)[used] for i in range(4))
         scheduled = np.frombuffer(self._scheduled, dtype=np.int64)[rows]
         local = np.frombuffer(self._local, dtype=np.int64)[rows]
         return FlightTable(airline, number, origin, destination, scheduled, local)

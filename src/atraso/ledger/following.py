@@ -98,6 +98,6 @@ def _rows(connection: Connection, table: str, after: int, month: int | None) -> 
     return chain.from_iterable(connection.exec_driver_sql(statement).cursor.fetchall() for statement in statements)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8192)
 def _local(text: str) -> int:
     return local_minutes(datetime.fromisoformat(text))
