@@ -8,13 +8,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from atraso.core.flights import moment_from_utc_minutes
-from atraso.ledger.commands import FlightReport
-from atraso.ledger.desk import Desk
-from atraso.sources.registry import read
 from tests.bootstrap.test_state_service import keeper_of, left
 from tests.drill.figures import show, tell
-from tests.flights_at_hand import scl_file
+from tests.drill.year import year_into
 from tests.ledger.test_service import told
 from tests.serving.processes import Service, service
 
@@ -23,22 +19,6 @@ KNOWN_WITHIN_S = 1.0
 MEMORY_MB = 50.0
 AT_A_TIME = 5000
 REPORTS = 20
-
-
-def _year_into(folder: Path) -> int:
-    """Put a year that ends an hour ago into the ledger of *folder*, published too; return how many departures."""
-    reading = read("scl", str(scl_file()[0]))
-    flights, actual = reading.departures.flights, reading.departures.actual_utc.tolist()
-    hour_ago = int((datetime.now(UTC) - timedelta(hours=1)).timestamp() // 60)
-    shift = hour_ago - max(actual)
-    desk, reports = Desk(folder), []
-    for (airline, number, origin, destination, utc), left_at in zip(flights.identities(), actual, strict=True):
-        local = moment_from_utc_minutes(utc + shift, reading.zones[origin]).isoformat(timespec="seconds")
-        names = (airline, number, origin, destination, utc + shift, local)
-        reports += [FlightReport(*names), FlightReport(*names, left_at + shift, False, (left_at + shift) * 60_000)]
-    for start in range(0, len(reports), AT_A_TIME):
-        desk.report("drill", time.time_ns() // 1_000_000, reports[start : start + AT_A_TIME])
-    return len(actual)
 
 
 def _version(running: Service) -> int:
@@ -65,7 +45,7 @@ def test_a_year_is_soon_read_and_a_report_soon_known(tmp_path: Path) -> None:
         told(running, left(1, datetime.now(UTC) - timedelta(hours=2), 0))
         time.sleep(3)
         empty_mb = _private_mb(keeper_of(running))
-    count = _year_into(tmp_path / "year")
+    count = year_into(tmp_path / "year")
     began = time.monotonic()
     with service("--workers", "2", ATRASO_DATA=str(tmp_path / "year"), ATRASO_LEDGER="spool") as running:
         ready_s = time.monotonic() - began

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,13 +28,16 @@ def top_rate(full: Full) -> float:
     return requests / took_s
 
 
-def drive(full: Full, seconds: int) -> tuple[int, float]:
-    """Ask as fast as the service answers for some *seconds*; return how many answers came and how long it took."""
+def drive(full: Full, seconds: int, asked: Sequence[Mapping[str, str]] = ()) -> tuple[int, float]:
+    """Ask as fast as the service answers for some *seconds*; return how many answers came and how long it took.
+
+    The flights are those *asked*, or else the drill's.
+    """
     if shutil.which("wrk") is None:
         pytest.skip("wrk is not installed (apt-get install wrk)")
     with tempfile.TemporaryDirectory() as folder:
         bodies = Path(folder) / "bodies"
-        write_bodies(bodies, [body_of(flight) for flight in flights()])
+        write_bodies(bodies, [body_of(flight) for flight in asked or flights()])
         burst = _drive(full, bodies, seconds)
     assert burst["refused"] + burst["socket_errors"] == 0
     return burst["requests"], burst["duration_s"]

@@ -43,10 +43,10 @@ class TimetableSums:
         for kind, features in steps.items():
             known, values = rates.per_key(kind)
             unseen = {origin: _sums(features, rates.of_unseen(kind, origin))[0] for origin in rates.totals}
-            place = {key: row for row, key in enumerate(known.tolist())}
-            self._tables.append(
-                (tuple(PARTS.index(part) for part in KINDS[kind]), place, _sums(features, values), unseen)
-            )
+            # Steps are few, so many keys have the same numbers: they share them.
+            rows, place = np.unique(_sums(features, values), axis=0, return_inverse=True)
+            row_of = dict(zip(known.tolist(), place.tolist(), strict=True))
+            self._tables.append((tuple(PARTS.index(part) for part in KINDS[kind]), row_of, rows, unseen))
         self._slots: dict[int, Floats] = {}
         self._days: dict[int, Floats] = {}
         self._met: dict[Facts, Floats] = {}
