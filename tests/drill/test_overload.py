@@ -41,7 +41,7 @@ def test_clients_that_heed_a_refusal(tmp_path: Path, times: int) -> None:
         name = f"{clients:,} clients, {times} times the limit"
         with undisturbed(full.service, name) as used:
             load, normal = _overload(full, Plan(full.port, requests, clients, FOR_S), used)
-            _show(name, load, top)
+            _show(name, load, (top + _top(full, requests, AS_EVER, used)) / 2)
             _show_recovery(name, load, normal)
 
 
@@ -54,6 +54,7 @@ def test_clients_that_do_not_heed_it(tmp_path: Path) -> None:
         name = f"{clients:,} heedless clients"
         with undisturbed(full.service, name) as used:
             load, normal = _overload(full, Plan(full.port, requests, clients, FOR_S, heed=False), used)
+            top = (top + _top(full, requests, AS_EVER, used)) / 2
             good, refused = _rates(load)
             tell(f"answers with {name}", good / top * 100, "% of the top rate")
             tell(f"refusals with {name}", refused, "a second")
@@ -73,7 +74,7 @@ def test_more_batches_than_may_be_at_work(tmp_path: Path, times: int) -> None:
         name = f"{clients} clients with batches of {BATCH}, {times} times the limit"
         with undisturbed(full.service, name) as used:
             load, normal = _overload(full, Plan(full.port, requests, clients, FOR_S), used)
-            _show(name, load, top)
+            _show(name, load, (top + _top(full, requests, AT_WORK, used)) / 2)
             _show_recovery(name, load, normal)
 
 
@@ -88,10 +89,15 @@ def test_hundreds_of_batches_do_not_silence_a_worker(tmp_path: Path) -> None:
         assert set(full.service.worker_pids(WORKERS + 1)) == set(workers)
 
 
-def _top(full: Full, requests: list[str], clients: int) -> float:
-    """Return the most answers a second, as the same generator sees them."""
-    offer(Plan(full.port, requests, clients, 1.0))
+def _top(full: Full, requests: list[str], clients: int, used: Used | None = None) -> float:
+    """Return the most answers a second, as the same generator sees them.
+
+    Asked before and after the overload: the machine's own speed changes by more than what is looked for.
+    """
+    warmed = offer(Plan(full.port, requests, clients, 1.0))
     best = offer(Plan(full.port, requests, clients, 4.0))
+    if used is not None:
+        used.generators_s += warmed.processor_s + best.processor_s
     assert best.failures == 0
     top = best.statuses[200] / 4.0
     tell("top rate", top, "answers a second")
