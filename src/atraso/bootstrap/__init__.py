@@ -17,6 +17,7 @@ from atraso.bootstrap.challenger_choice import chosen_challenger
 from atraso.bootstrap.challenger_process import Challenger
 from atraso.bootstrap.ledger_side import LedgerSide
 from atraso.bootstrap.model_reference import ModelReference
+from atraso.bootstrap.observed import observing_of, prepare_observing
 from atraso.core.errors import SettingsError
 from atraso.ledger.accounts import AccountsFile, Revocation
 from atraso.ledger.command_socket import ask_running_writer
@@ -96,6 +97,7 @@ def create_worker(
         state=state or StateSource(),
         report=functools.partial(_report, settings.data) if _has_ledger(settings) else None,
         quality=QualityFile(settings.data).read if settings.ledger != "off" else None,
+        observing=observing_of(settings),
     )
 
 
@@ -153,6 +155,7 @@ class Service:
         self._settings = settings
         self._board = Board(slots_for(settings.workers), directory_servers(settings))
         self._bulletin = Bulletin()
+        prepare_observing(settings)
         self._audit: Audit = audit_to() if settings.ways else no_audit
         self._entrance = Entrance(settings, self._audit) if settings.ways else None
         self.watch = ModelWatch(
