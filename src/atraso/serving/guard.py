@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from atraso.identity.keys import KEY_START
 from atraso.identity.principal import ANYBODY, Principal
+from atraso.serving.marks import PROBED_PATHS, PROBES_OF, is_probe
 from atraso.serving.observe import route_of
 from atraso.serving.policy import METRICS, NAMED_ONLY, role_of
 from atraso.serving.problems import (
@@ -78,6 +79,9 @@ class Ways(Protocol):
 
     async def basic(self, credentials: bytes, address: str) -> Admitted | Refused:
         """Return who logs in with the *credentials* of a Basic header; raises LaterError."""
+
+    def rate_of(self, name: str) -> int:
+        """Return where the requests of *name* are counted; -1 where nobody counts."""
 
     def wait_s(self, rate: int) -> float:
         """Return 0 where another request is allowed now, or the seconds to wait."""
@@ -172,12 +176,15 @@ class Guard:
         if role not in found.principal.roles:
             self._audit("refused", who=who, why=f"needs the role {role}", status=403, **facts)
             raise NotAllowedError(f"this needs the role {role}, which {who!r} does not have")
-        wait_s = self._ways.wait_s(found.rate) if found.rate >= 0 else 0.0
+        rate = found.rate
+        if rate >= 0 and path in PROBED_PATHS and is_probe(scope):
+            rate = self._ways.rate_of(f"{PROBES_OF}{who}")
+        wait_s = self._ways.wait_s(rate) if rate >= 0 else 0.0
         if wait_s:
             self._audit("refused", who=who, why="too many requests", status=429, **facts)
             raise TooManyRequestsError("you have asked too often; Retry-After says when to come back", wait_s)
-        if found.rate >= 0:
-            self._ways.count(found.rate)
+        if rate >= 0:
+            self._ways.count(rate)
         return found.principal
 
     async def _found(self, ways: Ways, scope: Scope) -> Admitted | Refused:

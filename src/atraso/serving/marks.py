@@ -11,6 +11,11 @@ from atraso.telemetry.traces import Trace, trace_of
 TRACEPARENT, TRACESTATE, REQUEST_ID, PROBE = b"traceparent", b"tracestate", b"x-request-id", b"atraso-probe"
 MARKS = frozenset({TRACEPARENT, TRACESTATE, REQUEST_ID, PROBE})
 
+# Where the mark of a probe means something.
+PROBED_PATHS = frozenset({"/v1/predictions", "/v1/model"})
+# Probes of somebody are counted beside their requests, at the same rate; no name has this character in it.
+PROBES_OF = "\0probe of "
+
 Told = Mapping[bytes, bytes]
 
 
