@@ -16,6 +16,7 @@ from atraso.telemetry.events import LEVELS, request_id_of
 from atraso.telemetry.names import OUTCOMES, ROUTES, Outcome
 from atraso.telemetry.traces import Trace, new_trace
 
+_monotonic = time.monotonic
 # Failures of one worker that are told in a second: whoever sends nonsense cannot fill the disk. Others are counted.
 FAILURES_PER_S = 50
 
@@ -128,7 +129,7 @@ class Observing:
         self._event("request", LEVELS[OUTCOMES[outcome]], {**facts, **more})
 
     def _may_tell_failure(self) -> bool:
-        second = int(time.monotonic())
+        second = int(_monotonic())
         if second != self._second:
             self._second, self._failures = second, 0
         self._failures += 1
