@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.proc import children_of, nice_of
 from benchmarks.processes import HOST, Service, free_port, running
 from benchmarks.questions import PREDICTIONS, body_of
 from tests.drill.broken_disks import small_disk
@@ -149,17 +150,24 @@ def _restart(service: Service) -> int:
     """Kill the workers again and again, each time all of them; return how many were replaced."""
     restarts = 0
     while restarts < RESTARTS:
-        workers = service.worker_pids(WORKERS)
+        workers = _workers(service)
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
 
-        def replaced(gone: list[int] = workers) -> bool:
-            now = service.worker_pids(WORKERS)
-            return len(now) == WORKERS and not set(now) & set(gone) and _is_ready(service.port)
+        def replaced(gone: set[int] = workers) -> bool:
+            time.sleep(0.02)
+            now = _workers(service)
+            return len(now) == WORKERS and not now & gone and _is_ready(service.port)
 
         until(replaced, 30.0)
         restarts += len(workers)
     return restarts
+
+
+def _workers(service: Service) -> set[int]:
+    """Return the processes that answer: those beside them give way to them."""
+    nice = nice_of(service.process.pid)
+    return {pid for pid in children_of(service.process.pid) if nice_of(pid) == nice}
 
 
 def _is_ready(port: int) -> bool:
@@ -186,7 +194,8 @@ def _anything(rng: random.Random) -> str:
     path = "/".join(rng.choice((word(), "v1", "v2", "models", "predictions", "%7Bx%7D", "infer")) for _ in range(4))
     name = rng.choice((f"X-{word(string.ascii_letters)}", "Authorization", "X-Request-Id", "Traceparent"))
     method = rng.choice(("GET", "POST", "PUT", "DELETE", "PATCH"))
-    return f"{method} /{path}?{word()}={word()} HTTP/1.1\r\nHost: {word()}\r\n{name}: {word()}\r\nContent-Length: 0\r\n\r\n"
+    line = f"{method} /{path}?{word()}={word()} HTTP/1.1"
+    return "\r\n".join([line, f"Host: {word()}", f"{name}: {word()}", "Content-Length: 0", "", ""])
 
 
 @pytest.fixture
