@@ -128,6 +128,9 @@ def test_the_metrics_stay_small_and_quick(tmp_path: Path, server: DirectoryServe
     with everything_on(tmp_path, ATRASO_AUTH="keys,jwt,ldap,basic", **settings) as full:
         port = full.service.port
         full.service.post(PREDICTIONS, body_of(flights()[0]))
+        # What is told of a state and of quality begins with the first of each.
+        for first in ("atraso_state_timestamp_seconds", "atraso_quality_made_timestamp_seconds"):
+            until(lambda name=first: (name, ()) in scraped(port)[0], 60.0)  # type: ignore[misc]
         before = set(scraped(port)[0])
         restarts = _restart(full.service)
         after_restarts = set(scraped(port)[0])
