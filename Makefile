@@ -34,7 +34,7 @@ $(VENV)/.base: $(VENV)/.python pyproject.toml requirements.lock
 $(VENV)/.dev: $(VENV)/.base scripts/debian_packages.py
 	@echo "Installing what training and tests need (once) ..."
 	@$(BIN)/python scripts/debian_packages.py
-	@$(call install,train nyc ldap postgres dev)
+	@$(call install,train nyc ldap postgres otel dev)
 	@touch $@
 
 # Each rival of the benchmark has an environment of its own: nothing of it is in the product's.

@@ -226,6 +226,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least severe messages that are logged.")
     ] = "warning"
+    log_requests: Annotated[
+        Literal["off", "failures", "all"],
+        Meta(
+            description="Which requests become an event of the log, a line of JSON on standard error: none, those that "
+            "did not end well (at most 50 a second and worker), or also `request_sample` of the others."
+        ),
+    ] = "off"
+    request_sample: Annotated[
+        float,
+        Meta(ge=0.0, le=1.0, description="Share of requests told by `log_requests = all`, and as spans."),
+    ] = 0.01
+    otel_endpoint: Annotated[
+        str,
+        Meta(
+            description="Where spans are sent by OTLP/HTTP, such as http://localhost:4318/v1/traces: those of "
+            "`request_sample`, and of requests whose `traceparent` says that they are sampled. Needs the extra `otel`; "
+            "empty sends none."
+        ),
+    ] = ""
     head_timeout_s: Annotated[
         Seconds, Meta(description="Time for a request's head, and for a new connection to send its first byte.")
     ] = _LIMITS.head_timeout_s

@@ -212,7 +212,7 @@ def test_only_so_many_heads_are_kept_and_no_long_ones(served: tuple[Watched, Run
     _, running = served
     with Client(running.port) as client:
         for n in range(MAX_HEADS_REMEMBERED + 10):
-            client.send(asked(CHALLENGE, {"flights": [FACTS]}, f"X-Request-Id: {n}")).answer()
+            client.send(asked(CHALLENGE, {"flights": [FACTS]}, f"X-Turn: {n}")).answer()
         assert 0 < len(running.gate.heads) <= MAX_HEADS_REMEMBERED
         running.gate.heads.clear()
         client.send(asked(CHALLENGE, {"flights": [FACTS]}, f"X-Long: {'a' * 3000}")).answer()

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
+import subprocess
+import sys
+import threading
 import time
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from atraso.telemetry.cells import Board, tell_rows
+from atraso.telemetry.cells import CELLS, Board, tell_rows
 from atraso.telemetry.exposition import exposition
-from atraso.telemetry.names import LATENCY_BOUNDS, METRICS, OUTCOMES, ROUTES, WORKERS, Outcome
+from atraso.telemetry.names import (
+    AUTHZ_KINDS,
+    LATENCY_BOUNDS,
+    LDAP_OPS,
+    LDAP_RESULTS,
+    METRICS,
+    OUTCOMES,
+    ROUTES,
+    WORKERS,
+    Outcome,
+)
 
 
 def samples(board: Board) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -158,3 +173,125 @@ def test_every_metric_is_told() -> None:
     told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     assert told == {metric.name for metric in METRICS}
     assert "atraso_workers 2.0" in text
+
+
+def test_who_asks_is_counted_by_kind_and_by_whether_it_was_known() -> None:
+    """What was proved is timed each; look-ups are counted each, in the bucket and with the time of the last sample."""
+    board = Board(1)
+    recorder = board.slot(0)
+    recorder.authorised(AUTHZ_KINDS.index("jwt"), 0.0003, hit=False)
+    recorder.authorised(AUTHZ_KINDS.index("basic"), 0.00002, hit=True)
+    recorder.look_up_takes(0.000001)
+    for _ in range(1000):
+        recorder.recalled(AUTHZ_KINDS.index("key"))
+    recorder.look_up_takes(0.00002)
+    recorder.recalled(AUTHZ_KINDS.index("key"))
+    name, key = "atraso_authz_seconds", {"kind": "key", "cache": "hit"}
+    assert of(board, f"{name}_bucket", kind="jwt", cache="miss", le="0.0005") == 1
+    assert of(board, f"{name}_bucket", kind="jwt", cache="miss", le="0.0001") == 0
+    assert of(board, f"{name}_sum", kind="jwt", cache="miss") == 0.0003
+    assert of(board, f"{name}_count", kind="basic", cache="hit") == 1
+    assert of(board, f"{name}_sum", kind="basic", cache="hit") == 0.00002
+    assert of(board, f"{name}_count", **key) == 1001
+    assert of(board, f"{name}_bucket", le="1e-05", **key) == 1000
+    assert of(board, f"{name}_sum", **key) == 1000 * 0.00002
+
+
+def test_a_successor_in_a_slot_does_not_time_what_was_counted_before() -> None:
+    """The sum of look-ups goes on from where it was."""
+    board = Board(1)
+    before = board.slot(0)
+    before.recalled(0)
+    before.look_up_takes(0.00001)
+    after = board.slot(0)
+    after.recalled(0)
+    after.look_up_takes(0.00002)
+    assert of(board, "atraso_authz_seconds_sum", kind="key", cache="hit") == 0.00003
+    assert of(board, "atraso_authz_seconds_count", kind="key", cache="hit") == 2
+
+
+def test_tokens_and_steps_at_directories_are_counted() -> None:
+    """By result; servers are told by the names that they have here, and those that are not asked are not told."""
+    board = Board(1, ["ldap1.example.org:389", "ldap2.example.org:636"])
+    recorder = board.slot(0)
+    recorder.gave_token("ok", 0.02)
+    recorder.gave_token("server_error", 1.6)
+    recorder.asked_directory(0, "connect", "error", 0.5)
+    recorder.asked_directory(1, "bind", "refused", 0.004)
+    assert of(board, "atraso_token_seconds_bucket", result="ok", le="0.025") == 1
+    assert of(board, "atraso_token_seconds_count", result="server_error") == 1
+    name = "atraso_ldap_seconds"
+    text = exposition(board.totals(), {}, board.servers).decode()
+    read = {
+        tuple(sample.labels.get(label) for label in ("server", "op", "result")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == f"{name}_count"
+    }
+    assert len(read) == 2 * len(LDAP_OPS) * len(LDAP_RESULTS)
+    assert read["ldap1.example.org:389", "connect", "error"] == 1
+    assert read["ldap2.example.org:636", "bind", "refused"] == 1
+    assert sum(read.values()) == 2
+
+
+def test_servers_beyond_the_last_place_count_together() -> None:
+    """However many a directory has, no series is added."""
+    board = Board(1, [f"s{n}:389" for n in range(7)])
+    for server in range(7):
+        board.slot(0).asked_directory(server, "bind", "ok", 0.001)
+    text = exposition(board.totals(), {}, board.servers).decode()
+    assert 'atraso_ldap_seconds_count{op="bind",result="ok",server="s2:389"} 1.0' in text
+    assert 'atraso_ldap_seconds_count{op="bind",result="ok",server="others"} 4.0' in text
+    assert 'server="s3:389"' not in text
+
+
+def test_steps_at_a_directory_are_counted_by_several_threads() -> None:
+    """Log-ins run in threads of their own, and none of their steps is lost."""
+    board = Board(1, ["s:389"])
+    recorder = board.slot(0)
+
+    def work() -> None:
+        for _ in range(5000):
+            recorder.asked_directory(0, "bind", "ok", 0.001)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    text = exposition(board.totals(), {}, board.servers).decode()
+    assert 'atraso_ldap_seconds_count{op="bind",result="ok",server="s:389"} 20000.0' in text
+
+
+def test_all_the_memory_is_there_from_the_start_and_is_of_no_file() -> None:
+    """Nothing is left to be found when a worker writes, so neither a full disk nor a missing folder can end it."""
+    pages = -(-8 * ((256 + 1) * CELLS + 1) // 4096) * 4
+    shared = re.compile(r"^\w+-\w+ rw-s .*?^Size: +(\d+) kB.*?^Rss: +(\d+) kB", re.DOTALL | re.MULTILINE)
+    found = shared.findall(Path("/proc/self/smaps").read_text())
+    board = Board(256)
+    more = shared.findall(Path("/proc/self/smaps").read_text())
+    whole = (str(pages), str(pages))  # as large, and in memory, as its cells are
+    assert more.count(whole) == found.count(whole) + 1
+    board.slot(255).answered(0, Outcome.OK, 0.1)
+
+
+def test_counting_goes_on_where_no_file_may_grow(tmp_path: Path) -> None:
+    """With no byte left for files, and a folder for multiprocess metrics that cannot be written."""
+    code = (
+        "import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0));"
+        "from atraso.telemetry.cells import Board; from atraso.telemetry.exposition import exposition;"
+        "board = Board(2); [board.slot(0).answered(0, 0, 0.1) for _ in range(1000)];"
+        "assert b' 1000.0' in exposition(board.totals(), {}); print('counted')"
+    )
+    folder = tmp_path / "missing"
+    names = {"PROMETHEUS_MULTIPROC_DIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | names, stdout=subprocess.PIPE, check=True, text=True
+    )
+    assert ended.stdout == "counted\n"
+    assert not folder.exists()

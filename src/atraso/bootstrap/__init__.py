@@ -12,11 +12,12 @@ from pathlib import Path
 
 from atraso.artefact.scorer import Scorer, load_scorer
 from atraso.artefact.store import Store, artefact_stamp
-from atraso.bootstrap.access import Access, Entrance
+from atraso.bootstrap.access import Access, Entrance, directory_servers
 from atraso.bootstrap.challenger_choice import chosen_challenger
 from atraso.bootstrap.challenger_process import Challenger
 from atraso.bootstrap.ledger_side import LedgerSide
 from atraso.bootstrap.model_reference import ModelReference
+from atraso.bootstrap.observed import observing_of, prepare_observing
 from atraso.core.errors import SettingsError
 from atraso.ledger.accounts import AccountsFile, Revocation
 from atraso.ledger.command_socket import ask_running_writer
@@ -85,8 +86,8 @@ def create_worker(
         spool = Spool(settings.data / SPOOL_FOLDER, fsync=settings.ledger_fsync, mark=mark)
     return Worker(
         limits=Limits(max_body_bytes=settings.max_body_bytes),
-        guard=_guard(settings, access, audit),
-        accounts=_accounts(settings, access, audit),
+        guard=_guard(settings, access, audit, recorder),
+        accounts=_accounts(settings, access, audit, recorder),
         board=board,
         books=Books(recorder, spool, refuse=settings.ledger_when_full == "refuse"),
         models=model_store(settings),
@@ -96,6 +97,7 @@ def create_worker(
         state=state or StateSource(),
         report=functools.partial(_report, settings.data) if _has_ledger(settings) else None,
         quality=QualityFile(settings.data).read if settings.ledger != "off" else None,
+        observing=observing_of(settings),
     )
 
 
@@ -112,17 +114,18 @@ def _report(data: Path, report: Report) -> Reported:
 def create_service(settings: Settings, scorer: Scorer) -> Front:
     """Return the application of a process that stands alone."""
     audit = audit_to()
-    access = Entrance(settings, audit).open() if settings.ways else None
+    recorder = Recorder()
+    access = Entrance(settings, audit).open(recorder=recorder) if settings.ways else None
     return create_app(
-        scorer, create_worker(settings, access, audit=audit, board=Board(), recorder=Recorder(), bulletin=Bulletin())
+        scorer, create_worker(settings, access, audit=audit, board=Board(), recorder=recorder, bulletin=Bulletin())
     )
 
 
-def _guard(settings: Settings, access: Access | None, audit: Audit) -> Guard:
-    return Guard(access.ways if access else None, audit, metrics_open=settings.metrics_open)
+def _guard(settings: Settings, access: Access | None, audit: Audit, recorder: Recorder) -> Guard:
+    return Guard(access.ways if access else None, audit, metrics_open=settings.metrics_open, recorder=recorder)
 
 
-def _accounts(settings: Settings, access: Access | None, audit: Audit) -> Accounts:
+def _accounts(settings: Settings, access: Access | None, audit: Audit, recorder: Recorder) -> Accounts:
     if access is None:
         return Accounts()
 
@@ -141,6 +144,7 @@ def _accounts(settings: Settings, access: Access | None, audit: Audit) -> Accoun
         passwords="basic" in settings.ways,
         activate=None if settings.model else activate,
         audit=audit,
+        recorder=recorder,
     )
 
 
@@ -149,8 +153,9 @@ class Service:
 
     def __init__(self, settings: Settings, listeners: server.Listeners) -> None:
         self._settings = settings
-        self._board = Board(slots_for(settings.workers))
+        self._board = Board(slots_for(settings.workers), directory_servers(settings))
         self._bulletin = Bulletin()
+        prepare_observing(settings)
         self._audit: Audit = audit_to() if settings.ways else no_audit
         self._entrance = Entrance(settings, self._audit) if settings.ways else None
         self.watch = ModelWatch(
@@ -173,7 +178,7 @@ class Service:
         """Return a worker's application, that of its internal port, where it counts, and what to do at each beat."""
         recorder = self._board.slot(slot)
         usage = KeyUsage(Spool(self._settings.data / SPOOL_FOLDER))
-        access = self._entrance.open(usage) if self._entrance else None
+        access = self._entrance.open(usage, recorder) if self._entrance else None
         worker = create_worker(
             self._settings,
             access,

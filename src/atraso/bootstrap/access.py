@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from atraso.core.errors import SettingsError
 from atraso.identity.directory import Directory
@@ -22,6 +23,7 @@ from atraso.serving.login import BasicLogin, Login, TokenLogin
 from atraso.serving.ways import Known, OpenWays, Verifier
 from atraso.settings import Settings
 from atraso.telemetry.audit import Audit
+from atraso.telemetry.cells import Recorder
 
 if TYPE_CHECKING:
     from atraso.bootstrap.own_tokens import OwnTokens
@@ -129,12 +131,16 @@ class Entrance:
                 raise SettingsError("auth asks the directory: ldap_groups says which groups may do what.")
             _check_directory(settings)
 
-    def open(self, used: Callable[[str], None] = lambda prefix: None) -> Access:
-        """Return the ways in of this process; *used* is told the prefix of each key that comes in."""
+    def open(self, used: Callable[[str], None] = lambda prefix: None, recorder: Recorder | None = None) -> Access:
+        """Return the ways in of this process; *used* is told the prefix of each key that comes in.
+
+        What the directory is asked is counted by *recorder*.
+        """
         settings = self._settings
         login = None
         if settings.ways & DIRECTORY_WAYS:
-            login = Login(DirectoryDesk(Directory(directory_config(settings))), self._failures, self._audit)
+            directory = Directory(directory_config(settings), (recorder or Recorder()).asked_directory)
+            login = Login(DirectoryDesk(directory), self._failures, self._audit)
         rate_of: Callable[[str], int] = (lambda name: -1) if self._rates is None else self._rates.slot_of
         verifiers: list[Verifier] = [v for v in (self._tokens, self._issuer) if v is not None]
         ways = OpenWays(
@@ -163,6 +169,11 @@ def _check_directory(settings: Settings) -> None:
     except SettingsError as error:
         told = re.sub(r"\b[a-z]+(?:_[a-z]+)*\b", lambda word: _LDAP_SETTING.get(word[0], word[0]), str(error))
         raise SettingsError(told) from None
+
+
+def directory_servers(settings: Settings) -> list[str]:
+    """Return the directory's servers, host and port, as metrics name them; none where it is not asked."""
+    return [urlsplit(url).netloc for url in settings.ldap_url.split()] if settings.ways & DIRECTORY_WAYS else []
 
 
 def directory_config(settings: Settings) -> DirectoryConfig:

@@ -17,6 +17,8 @@ log = logging.getLogger("atraso.identity")
 class OwnTokens:
     """The service's own tokens, with the signing keys as they are now in their file, or the one of the settings."""
 
+    own = True
+
     def __init__(self, settings: Settings) -> None:
         self._issuer, self._life_s = settings.token_issuer, settings.token_life_s
         self._file = SigningKeys(settings.data)

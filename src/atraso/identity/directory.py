@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import secrets
 import ssl
@@ -52,10 +53,18 @@ class DirectoryDownError(AtrasoError):
 
 
 class Directory:
-    """A directory that people log in against. It holds no connection between two log-ins; threads may share it."""
+    """A directory that people log in against. It holds no connection between two log-ins; threads may share it.
 
-    def __init__(self, config: DirectoryConfig) -> None:
+    *note* is told of each step at a server: its place in the configuration, the step, its result and the seconds.
+    """
+
+    def __init__(
+        self,
+        config: DirectoryConfig,
+        note: Callable[[int, str, str, float], None] = lambda server, op, result, seconds: None,
+    ) -> None:
         config.check()
+        self._note = note
         self.config = config
         self._ldap = python_ldap()
         self._tls = tls_of(config.ca_file)
@@ -79,7 +88,8 @@ class Directory:
         for url in self._in_order():
             try:
                 tls = None if self.config.plain_allowed and url.startswith("ldap:") else self._tls
-                with DirectoryLink(url, self.config, tls, deadline) as link:
+                note = functools.partial(self._note, self.config.urls.index(url))
+                with DirectoryLink(url, self.config, tls, deadline, note) as link:
                     principal = self._log_in_at(link, user, password, may_try)
             # Not on to the next server: it would count the same failure once more.
             except WrongCredentialsError:

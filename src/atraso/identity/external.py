@@ -64,6 +64,8 @@ class IssuerConfig:
 class ExternalIssuer:
     """Proves tokens of one issuer; its keys are read by a thread of their own, and the last good ones stay."""
 
+    own = False
+
     def __init__(self, config: IssuerConfig, now: Callable[[], float] = time.monotonic) -> None:
         config.check()
         self._config, self._now = config, now

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import parse_qs
 
@@ -21,9 +22,16 @@ from atraso.identity.keys import prefix_of
 from atraso.identity.principal import Principal
 from atraso.serving.guard import BEARER, Refused, address_of, authorization_of, is_of_a_script
 from atraso.serving.places import Places, decoded, read_fields
-from atraso.serving.problems import NoSuchRouteError, NotAuthenticatedError, UnavailableError, WrongPlacesError
+from atraso.serving.problems import (
+    NoSuchRouteError,
+    NotAuthenticatedError,
+    TooManyRequestsError,
+    UnavailableError,
+    WrongPlacesError,
+)
 from atraso.serving.wire import Place
 from atraso.telemetry.audit import Audit, no_audit
+from atraso.telemetry.cells import Recorder
 
 RevocableKind = Literal["subject", "kid", "jti", "key"]
 BASIC = 'Basic realm="atraso", charset="UTF-8"'
@@ -77,6 +85,9 @@ class LoggedIn(NamedTuple):
     life_s: int
 
 
+LogIn = Callable[[str, str, str], Awaitable[LoggedIn | Refused]]
+
+
 @dataclass(frozen=True, slots=True)
 class Accounts:
     """What the routes of accounts do; a part that is None is off.
@@ -85,12 +96,13 @@ class Accounts:
     *revoke* takes kind, value and who says so; *activate* a version, and returns what model that is: both block.
     """
 
-    log_in: Callable[[str, str, str], Awaitable[LoggedIn | Refused]] | None = None
+    log_in: LogIn | None = None
     jwks: Callable[[], bytes] | None = None
     passwords: bool = False  # whether name and password may come with each request
     revoke: Callable[[RevocableKind, str, str], None] | None = None
     activate: Callable[[str], tuple[str, str]] | None = None
     audit: Audit = no_audit
+    recorder: Recorder = field(default_factory=Recorder)
 
     @property
     def page_asks(self) -> str:
@@ -113,11 +125,27 @@ class Accounts:
     async def _token(self, request: Request) -> Response:
         if self.log_in is None:
             raise NoSuchRouteError("nobody logs in here: ATRASO_AUTH has no ldap")
+        began, result = time.perf_counter(), "server_error"
+        try:
+            answer = await self._logged_in(self.log_in, request)
+            result = "ok"
+        except TooManyRequestsError:
+            result = "quota_429"
+            raise
+        except (NotAuthenticatedError, WrongPlacesError):
+            result = "client_error"
+            raise
+        finally:
+            self.recorder.gave_token(result, time.perf_counter() - began)
+        return answer
+
+    @staticmethod
+    async def _logged_in(log_in: LogIn, request: Request) -> Response:
         await _check_grant(request)
         named = name_and_password(authorization_of(request.scope["headers"]) or b"")
         if named is None:
             raise NotAuthenticatedError("send name and password as HTTP Basic", BASIC)
-        found = await self.log_in(*named, address_of(request.scope))
+        found = await log_in(*named, address_of(request.scope))
         if isinstance(found, Refused):
             raise NotAuthenticatedError("name or password is wrong", BEARER if is_of_a_script(request.scope) else BASIC)
         roles = " ".join(sorted(found.principal.roles))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.applications import Starlette
@@ -41,6 +42,9 @@ from atraso.serving.quality import quality_route
 from atraso.serving.state_route import state_routes
 from atraso.telemetry.cells import Board, Recorder
 
+if TYPE_CHECKING:
+    from atraso.serving.observing import Observing
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -60,12 +64,15 @@ class Worker:
     bulletin: Bulletin = field(default_factory=Bulletin)
     state: StateSource = field(default_factory=StateSource)
     next_id: Identifiers = field(default_factory=Identifiers)
+    observing: Observing | None = None
 
 
 def create_app(scorer: Scorer, worker: Worker | None = None) -> Front:
     """Return the service as an ASGI callable; make it in the process that serves it."""
     worker = worker or Worker()
-    return Front(create_routes(scorer, worker), worker.limits.max_body_bytes, worker.guard, worker.books.settle_turn)
+    front = Front(create_routes(scorer, worker), worker.limits.max_body_bytes, worker.guard, worker.books.settle_turn)
+    front.observing = worker.observing
+    return front
 
 
 def create_routes(scorer: Scorer, worker: Worker) -> Routes:
@@ -116,6 +123,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
         at_once={"/v1/predictions": predictions.at_once, "/predict": challenge.at_once},
         forms={"/predict": form.post},
         unannounced=frozenset(inference.handlers()),
+        model=scorer.manifest.version,
     )
 
 

@@ -23,10 +23,12 @@ from atraso.serving.gate import (
     MIN_WRITE_PROGRESS_BYTES,
     Gate,
 )
+from atraso.serving.marks import PROBE
 from atraso.serving.observe import outcome_of, route_of
 from atraso.serving.problems import HIDDEN, refusal_of
 from atraso.serving.refusals import refusal
 from atraso.telemetry.names import ROUTES, Outcome
+from atraso.telemetry.traces import Trace
 
 # From the body of a request to the JSON of its answer, or None where that takes waiting.
 Answering = Callable[[bytes], bytes | None]
@@ -175,7 +177,7 @@ class Connection(HttpToolsProtocol):
             self.gate.outbox.send_all()
             keep_alive, with_body = exchange.keep_alive, exchange.scope["method"] != "HEAD"
             self.transport.write(self._render(503, BUSY, close=not keep_alive, with_body=with_body))
-            now = self._count(route_of(exchange.scope["path"]), 503, exchange.arrived_at)
+            now = self._count(route_of(exchange.scope["path"]), 503, exchange.arrived_at, exchange)
             if not keep_alive:
                 self.transport.close()
                 self._waiting.clear()
@@ -184,6 +186,8 @@ class Connection(HttpToolsProtocol):
     def _answered_at_once(self, exchange: Exchange) -> bool:
         """Answer a request whose answer needs no waiting; False where it is to take the ordinary way."""
         if self._once is None or not exchange.keep_alive or not self._at_once_left or self.flow.write_paused:
+            return False
+        if exchange.picked or (exchange.told and self._is_special(exchange)):
             return False
         answering = self._once(exchange.scope)
         if answering is None or exchange.body is None:
@@ -195,14 +199,22 @@ class Connection(HttpToolsProtocol):
             self._release(exchange.held_bytes)
             self._refuse_at_once(route, exchange.arrived_at)
             return True
-        if not self._answer(answering, route, exchange.body, exchange.arrived_at):
+        if not self._answer(answering, route, exchange.body, exchange.arrived_at, exchange.trace):
             return False
         if exchange.held_bytes:
             self._release(exchange.held_bytes)
-        self._learn(answering, route, exchange.body)
+        if not exchange.told:  # what is told of one request is not told again
+            self._learn(answering, route, exchange.body)
         return True
 
-    def _answer(self, answering: Answering, route: int, body: bytes, arrived_at: float) -> bool:
+    def _is_special(self, exchange: Exchange) -> bool:
+        """Return whether more has to be known of a request than an answer at once would tell."""
+        observing = self.gate.observing
+        return PROBE in exchange.told or (observing is not None and observing.follows(exchange.trace))
+
+    def _answer(
+        self, answering: Answering, route: int, body: bytes, arrived_at: float, trace: Trace | None = None
+    ) -> bool:
         """Write the answer to *body* that needs no waiting; False where there is none."""
         try:
             content = answering(body)
@@ -216,7 +228,10 @@ class Connection(HttpToolsProtocol):
         if content is None:
             return False
         head = self.gate.head_of(self.server_state.default_headers, self.app.answer_headers)
-        answer = b"%b%d\r\n\r\n%b" % (head, len(content), content)
+        if trace is None:
+            answer = b"%b%d\r\n\r\n%b" % (head, len(content), content)
+        else:
+            answer = b"%b%d\r\ntraceresponse: %b\r\n\r\n%b" % (head, len(content), trace.response(), content)
         self.gate.outbox.send(self.loop, self.transport, answer, route, arrived_at)
         self._rest(arrived_at)
         return True
@@ -231,10 +246,13 @@ class Connection(HttpToolsProtocol):
         """Note the head of a request that came in one piece: the same bytes need not be parsed again."""
         raise NotImplementedError
 
-    def _count(self, route: int, status: int, arrived_at: float) -> float:
-        """Count an answer, and return the time."""
+    def _count(self, route: int, status: int, arrived_at: float, exchange: Exchange | None = None) -> float:
+        """Count an answer, tell of it where that is wanted, and return the time."""
         now = time.monotonic()
-        self.gate.recorder.answered(route, outcome_of(status), now - arrived_at)
+        outcome, seconds = outcome_of(status), now - arrived_at
+        self.gate.recorder.answered(route, outcome, seconds)
+        if self.gate.observing is not None:
+            self.gate.observing.answered(exchange, route, outcome, status=status, seconds=seconds)
         return now
 
     def _begin(self, exchange: Exchange) -> None:
@@ -253,7 +271,8 @@ class Connection(HttpToolsProtocol):
         exchange, self._at_work = self._at_work, None
         if exchange is not None:
             self._release(exchange.held_bytes)
-            self._rest(self._count(route_of(exchange.scope["path"]), exchange.status, exchange.arrived_at))
+            route = route_of(exchange.scope["path"])
+            self._rest(self._count(route, exchange.status, exchange.arrived_at, exchange))
         if self.transport.is_closing():
             return
         if self._waiting:

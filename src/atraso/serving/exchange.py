@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from atraso.serving.marks import trace_told
 from atraso.serving.problems import PROBLEM_JSON, problem_body
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ Application = Callable[..., Awaitable[None]]
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _WITHOUT_BODY = (204, 304)
+NOTHING_TOLD: Mapping[bytes, bytes] = {}
 # How the end of an answer's body is told.
 COUNTED, CHUNKED, ABSENT, UNTIL_CLOSE = range(4)
 
@@ -44,13 +46,29 @@ class Exchange:
         "gone",
         "held_bytes",
         "keep_alive",
+        "picked",
         "scope",
         "started",
         "status",
+        "told",
+        "trace",
     )
 
-    def __init__(self, connection: Connection, scope: Any, body: bytes, keep_alive: bool, held_bytes: int) -> None:
+    def __init__(  # noqa: PLR0917 - every request comes through here, and names cost time
+        self,
+        connection: Connection,
+        scope: Any,
+        body: bytes,
+        keep_alive: bool,
+        held_bytes: int,
+        told: Mapping[bytes, bytes] = NOTHING_TOLD,
+        picked: bool = False,
+    ) -> None:
         self.scope = scope
+        # What the client told of the request itself, and whether it is one of those that are told of.
+        self.told = told
+        self.picked = picked
+        self.trace = trace_told(told) if told else None
         self.keep_alive = keep_alive
         self.held_bytes = held_bytes
         self.arrived_at = monotonic()
@@ -131,6 +149,9 @@ class Exchange:
                 length = int(value)
             elif name == b"connection" and value.lower() == b"close":
                 closing = True
+        if self.trace is not None:
+            lines += (b"traceresponse: ", self.trace.response(), b"\r\n")
+            count += 1
         if closing:
             self.keep_alive = False
         elif not self.keep_alive:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,6 +23,9 @@ from atraso.serving.problems import (
     UnsupportedMediaTypeError,
     refusal_of,
 )
+
+if TYPE_CHECKING:
+    from atraso.serving.observing import Observing
 
 
 class Page(bytes):
@@ -40,7 +44,7 @@ class Routes:
     """What is served with one model: the front's own *table* by path and method, and the *rest*.
 
     What *at_once* answers to the body of a POST needs no waiting. A body is JSON and says so; the paths of *forms* take
-    one of an HTML form too, those of *unannounced* take JSON whose type is not told.
+    one of an HTML form too, those of *unannounced* take JSON whose type is not told. *model* is its version.
     """
 
     table: Table
@@ -48,6 +52,7 @@ class Routes:
     at_once: Mapping[str, AtOnce]
     forms: Mapping[str, Handler]
     unannounced: Collection[str]
+    model: str = ""
 
 
 _JSON_HEADER = (b"content-type", b"application/json")
@@ -75,6 +80,7 @@ class Front:
     def __init__(self, routes: Routes, max_body_bytes: int, guard: Guard, settle: Callable[[], bool]) -> None:
         self.routes = routes
         self.settle = settle
+        self.observing: Observing | None = None  # what is told of single requests, where anything is
         self.answer_headers = _ANSWER_HEADERS
         self._guard = guard
         self._max_body_bytes = max_body_bytes
@@ -83,6 +89,7 @@ class Front:
         """Answer one request, or one of the server's other calls."""
         routes = self.routes
         if scope["type"] == "http":
+            scope["model"] = routes.model
             try:
                 scope["principal"] = await self._guard.admit(scope)
             except AtrasoError as error:

@@ -7,12 +7,15 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from atraso.serving.books import NOT_KEPT
 from atraso.serving.outbox import Outbox
 from atraso.serving.refusals import refusal
 from atraso.telemetry.cells import Recorder
+
+if TYPE_CHECKING:
+    from atraso.serving.observing import Observing
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -102,9 +105,14 @@ class Gate:
     """
 
     def __init__(
-        self, limits: ServerLimits, recorder: Recorder | None = None, settle: Callable[[], bool] | None = None
+        self,
+        limits: ServerLimits,
+        recorder: Recorder | None = None,
+        settle: Callable[[], bool] | None = None,
+        observing: Observing | None = None,
     ) -> None:
         self.limits = limits
+        self.observing = observing
         self.recorder = recorder or Recorder()
         self.outbox = Outbox(self.recorder, settle, self.not_kept)
         self.heads = Heads()

@@ -9,7 +9,9 @@ from typing import NamedTuple, Protocol
 
 from starlette.types import Scope
 
+from atraso.identity.keys import KEY_START
 from atraso.identity.principal import ANYBODY, Principal
+from atraso.serving.marks import PROBED_PATHS, PROBES_OF, is_probe
 from atraso.serving.observe import route_of
 from atraso.serving.policy import METRICS, NAMED_ONLY, role_of
 from atraso.serving.problems import (
@@ -20,7 +22,8 @@ from atraso.serving.problems import (
     TooManyRequestsError,
 )
 from atraso.telemetry.audit import Audit, no_audit
-from atraso.telemetry.names import ROUTES
+from atraso.telemetry.cells import Recorder
+from atraso.telemetry.names import AUTHZ_KINDS, ROUTES
 
 # How often what may come in is looked at: a new key works, and a revoked one ends, within this time.
 LOOK_EVERY_S = 1.0
@@ -29,16 +32,22 @@ FORGET_EVERY_S = 60.0
 # Headers that were understood before, so that they need no hashing; forgotten together when there are more.
 MAX_REMEMBERED = 4096
 MAX_CREDENTIALS_BYTES = 4096
+KEY, JWT, OIDC, BASIC, MTLS, UNSHOWN = range(len(AUTHZ_KINDS))
 # One answer to all that does not count, so that nobody learns what was wrong with it.
 UNKNOWN = "this key or token does not count here"
 
 
 class Admitted(NamedTuple):
-    """Somebody who came in: as whom, until when (seconds since 1970), and where their requests are counted."""
+    """Somebody who came in: as whom, until when (seconds since 1970), and where their requests are counted.
+
+    *kind* is the way by which they came in (of `AUTHZ_KINDS`), *known* whether it was remembered and not proved.
+    """
 
     principal: Principal
     until: float = inf
     rate: int = -1
+    kind: int = UNSHOWN
+    known: bool = False
 
 
 class Refused(NamedTuple):
@@ -46,6 +55,7 @@ class Refused(NamedTuple):
 
     why: str
     who: str | None = None
+    kind: int = UNSHOWN
 
 
 BEARER = 'Bearer realm="atraso"'
@@ -70,6 +80,9 @@ class Ways(Protocol):
     async def basic(self, credentials: bytes, address: str) -> Admitted | Refused:
         """Return who logs in with the *credentials* of a Basic header; raises LaterError."""
 
+    def rate_of(self, name: str) -> int:
+        """Return where the requests of *name* are counted; -1 where nobody counts."""
+
     def wait_s(self, rate: int) -> float:
         """Return 0 where another request is allowed now, or the seconds to wait."""
 
@@ -79,6 +92,8 @@ class Ways(Protocol):
 
 class Guard:
     """Tells whose request it is. Without *ways* nobody is asked; *now* tells the time in seconds since 1970.
+
+    How long that took is counted by *recorder*, and a look-up without a clock: one a second is timed.
 
     Make it before the workers are forked and `look` there now and then, so that a new worker begins with what was read
     last, whatever has become of it.
@@ -91,9 +106,11 @@ class Guard:
         *,
         metrics_open: bool = False,
         now: Callable[[], float] = time.time,
+        recorder: Recorder | None = None,
     ) -> None:
         self._ways = ways
         self._audit = audit
+        self._recorder = recorder or Recorder()
         self._metrics_open = metrics_open or ways is None
         self._now = now
         self._look_at = self._forget_at = 0.0
@@ -106,6 +123,7 @@ class Guard:
             if self._ways.look() or self._look_at >= self._forget_at:
                 self._forget_at = self._look_at + FORGET_EVERY_S
                 self._remembered.clear()
+            self._time_a_look_up()
 
     def known(self, authorization: bytes | None) -> Principal | None:
         """Return whose header was understood before, if it still counts and they may ask once more now; or None."""
@@ -120,8 +138,10 @@ class Guard:
         """Count a request of somebody `known` that is answered."""
         if self._ways is not None and authorization is not None:
             found = self._remembered.get(authorization)
-            if found is not None and found.rate >= 0:
-                self._ways.count(found.rate)
+            if found is not None:
+                self._recorder.recalled(found.kind)
+                if found.rate >= 0:
+                    self._ways.count(found.rate)
 
     async def admit(self, scope: Scope) -> Principal:
         """Return who sends a request, and count it.
@@ -144,7 +164,7 @@ class Guard:
             return ANYBODY
         facts = {"route": ROUTES[route_of(path)], "address": address_of(scope)}
         try:
-            found = await self._found(self._ways, scope)
+            found = await self._checked(self._ways, scope)
         except LaterError as error:
             self._audit("refused", why=str(error), status=503, **facts)
             raise
@@ -156,12 +176,15 @@ class Guard:
         if role not in found.principal.roles:
             self._audit("refused", who=who, why=f"needs the role {role}", status=403, **facts)
             raise NotAllowedError(f"this needs the role {role}, which {who!r} does not have")
-        wait_s = self._ways.wait_s(found.rate) if found.rate >= 0 else 0.0
+        rate = found.rate
+        if rate >= 0 and path in PROBED_PATHS and is_probe(scope):
+            rate = self._ways.rate_of(f"{PROBES_OF}{who}")
+        wait_s = self._ways.wait_s(rate) if rate >= 0 else 0.0
         if wait_s:
             self._audit("refused", who=who, why="too many requests", status=429, **facts)
             raise TooManyRequestsError("you have asked too often; Retry-After says when to come back", wait_s)
-        if found.rate >= 0:
-            self._ways.count(found.rate)
+        if rate >= 0:
+            self._ways.count(rate)
         return found.principal
 
     async def _found(self, ways: Ways, scope: Scope) -> Admitted | Refused:
@@ -173,7 +196,7 @@ class Guard:
             return recalled
         scheme, _, credentials = authorization.partition(b" ")
         if len(credentials) > MAX_CREDENTIALS_BYTES:
-            return Refused("credentials too long")
+            return Refused("credentials too long", kind=_kind_of(scope))
         if scheme.lower() == b"basic":  # remembered by its way in, for a shorter time and not as it is
             return await ways.basic(credentials.strip(), address_of(scope))
         if scheme.lower() != b"bearer":
@@ -182,8 +205,26 @@ class Guard:
         if isinstance(found, Admitted):
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()
-            self._remembered[authorization] = found
+            self._remembered[authorization] = found._replace(known=True)
         return found
+
+    async def _checked(self, ways: Ways, scope: Scope) -> Admitted | Refused:
+        """Find who sends a request, and count how long that took."""
+        began = time.perf_counter()
+        try:
+            found = await self._found(ways, scope)
+        except LaterError:
+            self._recorder.authorised(_kind_of(scope), time.perf_counter() - began, hit=False)
+            raise
+        hit = isinstance(found, Admitted) and found.known
+        self._recorder.authorised(found.kind, time.perf_counter() - began, hit=hit)
+        return found
+
+    def _time_a_look_up(self) -> None:
+        known = next(iter(self._remembered), b"")
+        began = time.perf_counter()
+        self._remembered.get(known)
+        self._recorder.look_up_takes(time.perf_counter() - began)
 
     def _recalled(self, authorization: bytes) -> Admitted | None:
         now = self._now()
@@ -194,6 +235,16 @@ class Guard:
             del self._remembered[authorization]
             return None
         return found
+
+
+def _kind_of(scope: Scope) -> int:
+    """Return of which kind the credentials of a request are, as far as they tell themselves."""
+    scheme, _, credentials = (authorization_of(scope["headers"]) or b"").partition(b" ")
+    if scheme.lower() == b"basic":
+        return BASIC
+    if scheme.lower() != b"bearer":
+        return UNSHOWN
+    return KEY if credentials.strip().startswith(KEY_START.encode()) else JWT
 
 
 def authorization_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:

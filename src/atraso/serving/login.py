@@ -136,5 +136,5 @@ class BasicLogin:
         if self._cache_s:
             if len(self._proved) >= MAX_REMEMBERED:
                 self._proved.clear()
-            self._proved[digest] = found
+            self._proved[digest] = found._replace(known=True)
         return found

@@ -153,7 +153,7 @@ def _metrics(
         if shadowed is not None:
             gauges[CHALLENGER_BEHIND] = [((), shadowed.behind_s(time.time()))]
             gauges[CHALLENGER_ANSWERS] = [((), shadowed.answers)]
-        text = exposition(totals, gauges)
+        text = exposition(totals, gauges, board.servers)
         return Response(text, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 
     return tell

@@ -23,7 +23,9 @@ from atraso.serving.airport_state import AirportState
 from atraso.serving.answers import Answers, Given
 from atraso.serving.books import NOT_KEPT, Books
 from atraso.serving.identifiers import Identifiers
+from atraso.serving.marks import is_probe
 from atraso.serving.places import CrowdedError, Places, check_values, decoded, pointer_to, read_fields
+from atraso.serving.probes import Probes
 from atraso.serving.problems import NotAllowedError, NotJsonError, UnavailableError, WrongPlacesError
 from atraso.serving.turns import Turns
 from atraso.serving.wire import (
@@ -68,7 +70,7 @@ class _When(NamedTuple):
 class Predictions:
     """Answers questions about flights with one scorer; *now* tells the time in seconds since 1970.
 
-    What is answered is noted in *books* before it is given.
+    What is answered is noted in *books* before it is given, unless a probe asked it.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Predictions:
         self._now = now
         self._state = state
         self._books = books
+        self._probes = Probes(scorer.manifest)
         self._zone = ZoneInfo(scorer.manifest.airports[0].zone)
         self._model = ModelName(scorer.manifest.airport, scorer.manifest.version)
         self._second = -1
@@ -103,13 +106,13 @@ class Predictions:
             raise WrongPlacesError([error.first]) from None
         if request is None or not 1 <= len(request.flights) <= self._limits.max_flights:
             raise WrongPlacesError(await self._wrong_places(body))
-        principal = scope["principal"]
         try:
-            when = await self._when(principal, request)
+            when = await self._when(scope["principal"], request)
+            noted_of = self._noted_of(scope, request)
             if len(request.flights) <= ONE_BY_ONE:
-                answer = self._few(request, principal, when)
+                answer = self._few(request, noted_of, when)
             else:
-                answer = await self._many(request, principal, when)
+                answer = await self._many(request, noted_of, when)
         except FieldError:
             raise WrongPlacesError(await self._wrong_places(body)) from None
         self._keep()
@@ -130,10 +133,11 @@ class Predictions:
 
     async def get(self, scope: Scope, body: bytes) -> bytes:
         """Answer `GET /v1/predictions` from its query; raises NotJsonError and WrongPlacesError."""
-        principal, raw = scope["principal"], _encode(query_of(scope["query_string"]))
+        raw = _encode(query_of(scope["query_string"]))
         request = self._request_of(raw)
         try:
-            answer = self._few(request, principal, await self._when(principal, request))
+            when = await self._when(scope["principal"], request)
+            answer = self._few(request, self._noted_of(scope, request), when)
         except FieldError:
             raise WrongPlacesError(self._wrong_in_query(raw)) from None
         self._keep()
@@ -174,17 +178,26 @@ class Predictions:
         self._check_flight(usable, "", places)
         return places.told()
 
-    def _few(self, request: PredictionRequest, principal: Principal, when: _When) -> bytes:
+    def _noted_of(self, scope: Scope, request: PredictionRequest) -> Principal | None:
+        """Return whose request it is noted as, None for a probe; raises WrongPlacesError for what is no probe."""
+        if not is_probe(scope):
+            principal: Principal = scope["principal"]
+            return principal
+        self._probes.check(request)
+        return None
+
+    def _few(self, request: PredictionRequest, noted_of: Principal | None, when: _When) -> bytes:
         """Answer a few flights, and note it; raises FieldError."""
         given, answer = self._told(request, when)
-        self._books.note(principal, given, answer)
+        if noted_of is not None:
+            self._books.note(noted_of, given, answer)
         return answer
 
     def _told(self, request: PredictionRequest, when: _When) -> tuple[Given, bytes]:
         given = self._answers.few(request.flights, when.moment, explain=request.explain, notes=when.notes)
         return given, b"%b[%b]}" % (self._opening(when.as_of), given.encoded)
 
-    async def _many(self, request: PredictionRequest, principal: Principal, when: _When) -> bytes:
+    async def _many(self, request: PredictionRequest, noted_of: Principal | None, when: _When) -> bytes:
         """Answer many flights, a chunk at a time so that no step takes long for all; raises FieldError."""
         chunks = []
         for start in range(0, len(request.flights), AT_A_TIME):
@@ -197,7 +210,8 @@ class Predictions:
             [flight for chunk in chunks for flight in chunk.flights],
             answer,
         )
-        self._books.note(principal, given, answer)
+        if noted_of is not None:
+            self._books.note(noted_of, given, answer)
         return answer
 
     def _opening(self, as_of: str) -> bytes:

@@ -13,8 +13,9 @@ from time import monotonic
 import httptools
 
 from atraso.serving.connection import AT_ONCE_IN_A_ROW, BODY, HEAD, IDLE, REFUSED, Answering, Connection
-from atraso.serving.exchange import Exchange
+from atraso.serving.exchange import NOTHING_TOLD, Exchange
 from atraso.serving.gate import KIB, KnownHead
+from atraso.serving.marks import MARKS
 
 # The parser cannot be paused, so it is fed in pieces: what one piece can hold bounds how many pipelined
 # requests may wait, and how far an unfinished head may pass its limit before that is noticed.
@@ -42,6 +43,7 @@ class LimitedProtocol(Connection):
     _piece = 0
     _keep_alive = True
     _segment = b""
+    _picked = False
 
     def data_received(self, data: bytes) -> None:
         """Answer a whole request whose head is known; otherwise feed the parser.
@@ -75,6 +77,9 @@ class LimitedProtocol(Connection):
         end = data.find(HEAD_END) + len(HEAD_END)
         known = self.gate.heads.get(data[:end])
         if known is None or len(data) != end + known.body_bytes:
+            return False
+        if self.gate.observing is not None and self.gate.observing.picks():
+            self._picked = True  # it goes the ordinary way, on which all is known of it
             return False
         now = monotonic()
         lag = self.gate.outbox.lag
@@ -173,6 +178,7 @@ class LimitedProtocol(Connection):
         self._phase = HEAD
         self._announced = self._received = 0
         self._seen: dict[bytes, bytes] = {}
+        self._told = NOTHING_TOLD
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; one that comes after the body (a trailer) must not pass for one that came before."""
@@ -183,6 +189,9 @@ class LimitedProtocol(Connection):
             if name in self._seen:
                 self._refuse_and_leave(400, f"The header {name.decode()} is there more than once.")
             self._seen[name] = value
+        elif name in MARKS:
+            # Told twice, a trace would be anybody's guess: then there is none (and the others, neither).
+            self._told = {**self._told, name: value if name not in self._told else b""}
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -270,7 +279,10 @@ class LimitedProtocol(Connection):
         self._phase = IDLE
         self._since = 0.0
         self._spent = -self._piece
-        self._waiting.append(Exchange(self, self.scope, body, self._keep_alive, held_bytes))
+        picked, self._picked = self._picked, False
+        if self.gate.observing is not None:
+            picked = picked or self.gate.observing.picks()
+        self._waiting.append(Exchange(self, self.scope, body, self._keep_alive, held_bytes, self._told, picked))
         if not at_work:
             self._next()
 

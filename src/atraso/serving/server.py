@@ -105,7 +105,7 @@ def run(
             sys.exit(USER_ERROR)
         server = LimitedServer(
             app,
-            Gate(limits, recorder, getattr(app, "settle", None)),
+            Gate(limits, recorder, getattr(app, "settle", None), getattr(app, "observing", None)),
             beat,
             at_beat,
             shares=shares,
@@ -243,6 +243,8 @@ class LimitedServer(Server):
         for connection in [*self.server_state.connections, *self.gate.lingering]:
             connection.transport.abort()
         await asyncio.sleep(0)
+        if self.gate.observing is not None:
+            self.gate.observing.close()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -14,14 +14,17 @@ from atraso.identity.credential import Credential, TokenError
 from atraso.identity.keys import KEY_START, Keys
 from atraso.identity.principal import Principal
 from atraso.identity.revocations import Revocations
-from atraso.serving.guard import BEARER, Admitted, Refused
+from atraso.serving.guard import BASIC as BY_PASSWORD
+from atraso.serving.guard import BEARER, JWT, KEY, MTLS, OIDC, Admitted, Refused
 from atraso.serving.problems import UnavailableError
 
 BASIC = 'Basic realm="atraso", charset="UTF-8"'
 
 
 class Verifier(Protocol):
-    """Proves the tokens of one issuer."""
+    """Proves the tokens of one issuer; *own* where that is this service."""
+
+    own: bool
 
     def claims(self, token: str) -> bool:
         """Return whether *token* says that it is from this issuer; nothing of it is proved by that."""
@@ -94,42 +97,45 @@ class OpenWays:
     def bearer(self, token: str) -> Admitted | Refused:
         """Return whose *token* this is: an API key, or a token of an issuer that is believed."""
         if token.startswith(KEY_START):
-            return self._by_key(token) if self._keys else Refused("keys are not taken here")
+            return self._by_key(token) if self._keys else Refused("keys are not taken here", kind=KEY)
         for verifier in self._verifiers:
             if verifier.claims(token):
                 return self._by_token(verifier, token)
-        return Refused("unknown token")
+        return Refused("unknown token", kind=JWT)
 
     def _by_key(self, key: str) -> Admitted | Refused:
         found = self._known.keys.facts_of(key)
         if found is None:
-            return Refused("unknown key")
+            return Refused("unknown key", kind=KEY)
         if found.expires_s is not None and found.expires_s <= self._now():
-            return Refused("expired key", found.name)
+            return Refused("expired key", found.name, KEY)
         self._used(found.prefix)
-        return self._admitted(Principal(found.name, frozenset(found.roles)), found.expires_s or inf)
+        return self._admitted(Principal(found.name, frozenset(found.roles)), found.expires_s or inf, KEY)
 
     def _by_token(self, verifier: Verifier, token: str) -> Admitted | Refused:
+        kind = JWT if verifier.own else OIDC
         try:
             credential = verifier.verify(token, self._now())
         except TokenError as error:
-            return Refused(error.reason)
+            return Refused(error.reason, kind=kind)
         if self._known.revocations is None:
             raise UnavailableError("it is not known yet which tokens were revoked; try again in a moment", 1)
         if self._known.revocations.is_revoked(credential):
-            return Refused("revoked token", credential.principal.name)
-        return self._admitted(credential.principal, credential.expires_at)
+            return Refused("revoked token", credential.principal.name, kind)
+        return self._admitted(credential.principal, credential.expires_at, kind)
 
     def peer(self, scope: Scope) -> Admitted | Refused | None:
         """Return whom a verified certificate names; None where none was shown, or none counts here."""
         found = self._peers.principal_of(scope) if self._peers is not None else None
-        return self._admitted(found.principal, found.until) if isinstance(found, Admitted) else found
+        if isinstance(found, Admitted):
+            return self._admitted(found.principal, found.until, MTLS)
+        return found._replace(kind=MTLS) if found is not None else None
 
     async def basic(self, credentials: bytes, address: str) -> Admitted | Refused:
         """Return who logs in with each request; raises LaterError."""
         if self._basic is None:
-            return Refused("passwords are not taken here")
-        return await self._basic(credentials, address)
+            return Refused("passwords are not taken here", kind=BY_PASSWORD)
+        return (await self._basic(credentials, address))._replace(kind=BY_PASSWORD)
 
     def rate_of(self, name: str) -> int:
         """Return where the requests of *name* are counted; -1 where nobody counts."""
@@ -144,5 +150,5 @@ class OpenWays:
         if self._rates is not None:
             self._rates.count(rate, self._now())
 
-    def _admitted(self, principal: Principal, until: float) -> Admitted:
-        return Admitted(principal, until, self.rate_of(principal.name))
+    def _admitted(self, principal: Principal, until: float, kind: int) -> Admitted:
+        return Admitted(principal, until, self.rate_of(principal.name), kind)

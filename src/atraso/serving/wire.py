@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from atraso.artefact.manifest import AirportCard
+from atraso.artefact.manifest import AirportCard, GoldenFlight
 
 BASIS_WORDS = Literal["auto", "schedule"]
 
@@ -278,6 +278,10 @@ class ModelCard(msgspec.Struct, frozen=True):
     scores_note: str
     checksum: Annotated[str, Meta(description="SHA-256 of the artefact's content.")]
     created_at: str
+    golden: Annotated[
+        tuple[GoldenFlight, ...],
+        Meta(description="Made-up flights with the model's answers by the schedule; `atraso probe` asks them."),
+    ]
 
 
 class ModelList(msgspec.Struct, frozen=True):

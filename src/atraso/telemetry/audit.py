@@ -41,7 +41,10 @@ def no_audit(event: str, **facts: object) -> None:
 
 
 def _told(fact: object) -> object:
-    if not isinstance(fact, str):
-        return fact
-    fact = _TOKEN.sub("eyJ…", _KEY.sub(r"\1_…", fact))
-    return fact if len(fact) <= LONGEST_TOLD else f"{fact[:LONGEST_TOLD]}…"
+    return without_secrets(fact) if isinstance(fact, str) else fact
+
+
+def without_secrets(text: str) -> str:
+    """Return *text*, or its beginning where it is long, with keys and tokens in it cut short."""
+    text = _TOKEN.sub("eyJ…", _KEY.sub(r"\1_…", text))
+    return text if len(text) <= LONGEST_TOLD else f"{text[:LONGEST_TOLD]}…"

@@ -1,21 +1,30 @@
 """Counters in memory that all workers share: each worker writes its own slot, and whoever is asked adds them up.
 
-A slot outlives its worker, so totals never fall when one is killed and replaced. The memory is anonymous: no file that
-could fill a disk, and none that is left behind. Writing is one store of eight bytes, which is never seen half done.
+A slot outlives its worker, so totals never fall when one is killed and replaced. The memory is anonymous and all of it
+is there from the start: no file that a full disk could keep from growing (which kills whoever writes, by SIGBUS), and
+none that is left behind. Writing is one store of eight bytes, which is never seen half done.
 """
 
 from __future__ import annotations
 
 import mmap
+import threading
 from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
 
 from atraso.telemetry.names import (
+    AUTHZ_BOUNDS,
+    AUTHZ_KINDS,
+    AUTHZ_SECONDS,
     COUNTED,
     DEPARTURES,
     LATENCY_BOUNDS,
+    LDAP_OPS,
+    LDAP_RESULTS,
+    LDAP_SECONDS,
+    LDAP_SERVERS,
     LEDGER_ROWS,
     MODEL_SWAPS,
     OUTCOMES,
@@ -24,6 +33,8 @@ from atraso.telemetry.names import (
     REQUEST_SECONDS,
     REQUESTS,
     ROW_STATES,
+    TOKEN_RESULTS,
+    TOKEN_SECONDS,
     Metric,
 )
 
@@ -48,15 +59,21 @@ _DEPARTURES = START_OF[DEPARTURES]
 _SECONDS_WIDTH, _SECONDS_SUM = REQUEST_SECONDS.width, REQUEST_SECONDS.width - 1
 _PROBABILITY_SUM = _PROBABILITY + PROBABILITY.width - 1
 _OUTCOMES = len(OUTCOMES)
+_AUTHZ, _TOKEN, _LDAP = START_OF[AUTHZ_SECONDS], START_OF[TOKEN_SECONDS], START_OF[LDAP_SECONDS]
+_HITS = tuple(_AUTHZ + 2 * kind * AUTHZ_SECONDS.width for kind in range(len(AUTHZ_KINDS)))
+# Log-ins run in threads, and adding to a cell is two steps.
+_LDAP_LOCK = threading.Lock()
 
 
 class Recorder:
     """Counts what one worker does, in its own *cells*."""
 
-    __slots__ = ("_cells",)
+    __slots__ = ("_cells", "_hit_cells", "_hits_timed")
 
     def __init__(self, cells: memoryview | None = None) -> None:
         self._cells = memoryview(bytearray(CELLS * CELL_BYTES)).cast("Q") if cells is None else cells
+        self._hit_cells = list(_HITS)  # of each kind: the bucket of a look-up, as it was timed last
+        self._hits_timed = [self._hits(at) for at in _HITS]
 
     def answered(self, route: int, outcome: int, seconds: float) -> None:
         """Count a request to ROUTES[*route*] that was answered after *seconds*."""
@@ -65,6 +82,35 @@ class Recorder:
         at = _SECONDS + route * _SECONDS_WIDTH
         cells[at + bisect_left(LATENCY_BOUNDS, seconds)] += 1
         cells[at + _SECONDS_SUM] += int(seconds * BILLION)
+
+    def authorised(self, kind: int, seconds: float, *, hit: bool) -> None:
+        """Count a check of who asks, by AUTHZ_KINDS[*kind*], that took *seconds*."""
+        self._time(_HITS[kind] + (not hit) * AUTHZ_SECONDS.width, AUTHZ_SECONDS, seconds)
+        self._hits_timed[kind] += hit
+
+    def recalled(self, kind: int) -> None:
+        """Count a check that was a look-up, without a clock: `look_up_takes` says into which bucket."""
+        self._cells[self._hit_cells[kind]] += 1
+
+    def look_up_takes(self, seconds: float) -> None:
+        """Let *seconds* stand for the look-ups since the last time, and their bucket be that of those to come."""
+        bucket = bisect_left(AUTHZ_BOUNDS, seconds)
+        for kind, at in enumerate(_HITS):
+            hits = self._hits(at)
+            self._cells[at + AUTHZ_SECONDS.width - 1] += int((hits - self._hits_timed[kind]) * seconds * BILLION)
+            self._hits_timed[kind] = hits
+            self._hit_cells[kind] = at + bucket
+
+    def gave_token(self, result: str, seconds: float) -> None:
+        """Count a request for a token with one of TOKEN_RESULTS."""
+        self._time(_TOKEN + TOKEN_RESULTS.index(result) * TOKEN_SECONDS.width, TOKEN_SECONDS, seconds)
+
+    def asked_directory(self, server: int, op: str, result: str, seconds: float) -> None:
+        """Count a step of a log-in at the *server*-th of the directory: one of LDAP_OPS with one of LDAP_RESULTS."""
+        place = min(server, len(LDAP_SERVERS) - 1) * len(LDAP_OPS) + LDAP_OPS.index(op)
+        at = _LDAP + (place * len(LDAP_RESULTS) + LDAP_RESULTS.index(result)) * LDAP_SECONDS.width
+        with _LDAP_LOCK:
+            self._time(at, LDAP_SECONDS, seconds)
 
     def predicted(self, probability: float) -> None:
         """Count a probability of delay that is answered."""
@@ -102,13 +148,27 @@ class Recorder:
         for place, count in enumerate((new, repeated, scheduled, refused)):
             self._cells[_DEPARTURES + place] += count
 
+    def _time(self, at: int, metric: Metric, seconds: float) -> None:
+        """Count *seconds* in the series of a histogram that begins *at* that cell."""
+        self._cells[at + bisect_left(metric.bounds, seconds)] += 1
+        self._cells[at + metric.width - 1] += int(seconds * BILLION)
+
+    def _hits(self, at: int) -> int:
+        return sum(self._cells[at : at + AUTHZ_SECONDS.width - 1])
+
 
 class Board:
-    """The slots of all workers, and one for their supervisor; make it before they are forked."""
+    """The slots of all workers, and one for their supervisor; make it before they are forked.
 
-    def __init__(self, slots: int = 1) -> None:
-        self._memory = memoryview(mmap.mmap(-1, ((slots + 1) * CELLS + 1) * CELL_BYTES)).cast("Q")
+    *servers* are those of the directory, host and port, as metrics name them.
+    """
+
+    def __init__(self, slots: int = 1, servers: Sequence[str] = ()) -> None:
+        size = ((slots + 1) * CELLS + 1) * CELL_BYTES
+        # All pages now: what a worker writes later needs no memory that might not be there.
+        self._memory = memoryview(mmap.mmap(-1, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)).cast("Q")
         self._slots = slots
+        self.servers = tuple(servers)
 
     @property
     def supervisor(self) -> Recorder:

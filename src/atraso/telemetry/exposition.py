@@ -12,34 +12,46 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from atraso.telemetry.cells import BILLION, START_OF
-from atraso.telemetry.names import COUNTED, COUNTER, HISTOGRAM, TOLD, Metric
+from atraso.telemetry.names import COUNTED, COUNTER, HISTOGRAM, LDAP_SECONDS, LDAP_SERVERS, TOLD, Metric
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+OTHER_SERVERS = "others"
 
 # Of a gauge: the values of its labels, and its value.
 Gauges = Mapping[Metric, Iterable[tuple[tuple[str, ...], float]]]
 
 
-def exposition(totals: Sequence[int], gauges: Gauges) -> bytes:
-    """Return all metrics as text: *totals* are the cells of all workers, *gauges* what is told at this moment."""
+def exposition(totals: Sequence[int], gauges: Gauges, servers: Sequence[str] = ()) -> bytes:
+    """Return all metrics as text: *totals* are the cells of all workers, *gauges* what is told at this moment.
+
+    *servers* are those of the directory: steps of log-ins are told for them alone.
+    """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(totals, gauges))
+    registry.register(_Collector(totals, gauges, servers))
     return generate_latest(registry)
 
 
+def told(metrics: Iterable[Metric], values: Gauges) -> Iterator[Family]:
+    """Yield the families of *metrics* that are told, with the *values* that there are."""
+    for metric in metrics:
+        family = CounterMetricFamily if metric.kind == COUNTER else GaugeMetricFamily
+        found = family(metric.name, metric.tells, labels=[name for name, _ in metric.labels])
+        for labels, value in values.get(metric, ()):
+            found.add_metric(labels, value)
+        yield found
+
+
 class _Collector(Collector):
-    def __init__(self, totals: Sequence[int], gauges: Gauges) -> None:
+    def __init__(self, totals: Sequence[int], gauges: Gauges, servers: Sequence[str]) -> None:
         self._totals, self._gauges = totals, gauges
+        last = len(LDAP_SERVERS)
+        names = [*servers] if len(servers) <= last else [*servers[: last - 1], OTHER_SERVERS]
+        self._servers = dict(zip(LDAP_SERVERS, names, strict=False))
 
     def collect(self) -> Iterator[Family]:
         for metric in COUNTED:
             yield self._counted(metric)
-        for metric in TOLD:
-            family = CounterMetricFamily if metric.kind == COUNTER else GaugeMetricFamily
-            told = family(metric.name, metric.tells, labels=[name for name, _ in metric.labels])
-            for values, value in self._gauges.get(metric, ()):
-                told.add_metric(values, value)
-            yield told
+        yield from told(TOLD, self._gauges)
 
     def _counted(self, metric: Metric) -> Family:
         labels = [name for name, _ in metric.labels]
@@ -52,6 +64,10 @@ class _Collector(Collector):
         for values in metric.series:
             cells = self._totals[at : at + metric.width]
             at += metric.width
+            if metric is LDAP_SECONDS:
+                if values[0] not in self._servers:
+                    continue
+                values = (self._servers[values[0]], *values[1:])  # noqa: PLW2901 - the same series by its name
             if isinstance(family, CounterMetricFamily):
                 family.add_metric(values, cells[0])
             else:

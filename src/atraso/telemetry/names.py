@@ -32,6 +32,9 @@ class Outcome(IntEnum):
 OUTCOMES = tuple(outcome.name.lower() for outcome in Outcome)
 # Upper bounds, in seconds. Every objective's threshold is one of them (docs/07-service.md).
 LATENCY_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+AUTHZ_BOUNDS = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.01)
+TOKEN_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5)
+LDAP_BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 1.5)
 PROBABILITY_BOUNDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
@@ -97,8 +100,43 @@ DEPARTURES = Metric(
     "and what was refused.",
     (("result", ("new", "repeated", "scheduled", "refused")),),
 )
+# By which way somebody came in, or tried to; "none" where nothing usable was shown.
+AUTHZ_KINDS = ("key", "jwt", "oidc", "basic", "mtls", "none")
+AUTHZ_SECONDS = Metric(
+    "atraso_authz_seconds",
+    HISTOGRAM,
+    "Time to find out whose a request is, in seconds, by what was shown and whether it was understood before (hit) or "
+    "had to be proved (miss). Every check is counted; misses are timed each, and hits of keys and tokens by a sample: "
+    "one a second is timed and stands for the others, because a clock would cost more than the look-up.",
+    (("kind", AUTHZ_KINDS), ("cache", ("hit", "miss"))),
+    AUTHZ_BOUNDS,
+)
+TOKEN_RESULTS = ("ok", "client_error", "quota_429", "server_error")
+TOKEN_SECONDS = Metric(
+    "atraso_token_seconds",
+    HISTOGRAM,
+    "Time that /v1/token took, in seconds, by result: a token, a wrong name or password, held back after failures, or "
+    "a directory that could not be asked.",
+    (("result", TOKEN_RESULTS),),
+    TOKEN_BOUNDS,
+)
+# Servers by their place in ATRASO_LDAP_URL, told by host and port; all from the last place on count together.
+LDAP_SERVERS = ("1", "2", "3", "4")
+LDAP_OPS = ("connect", "bind", "whoami", "search")
+LDAP_RESULTS = ("ok", "refused", "error")
+LDAP_SECONDS = Metric(
+    "atraso_ldap_seconds",
+    HISTOGRAM,
+    "Time of each step of a log-in at a server of the directory, in seconds; connect has the TLS handshake in it, "
+    "refused is the server's no, error what kept it from answering.",
+    (("server", LDAP_SERVERS), ("op", LDAP_OPS), ("result", LDAP_RESULTS)),
+    LDAP_BOUNDS,
+)
 # Kept in shared memory, one slot a worker.
-COUNTED = (REQUESTS, REQUEST_SECONDS, PROBABILITY, LEDGER_ROWS, MODEL_SWAPS, DEPARTURES)
+COUNTED = (
+    REQUESTS, REQUEST_SECONDS, AUTHZ_SECONDS, TOKEN_SECONDS, LDAP_SECONDS, PROBABILITY, LEDGER_ROWS, MODEL_SWAPS,
+    DEPARTURES,
+)  # fmt: skip
 
 WORKERS = Metric("atraso_workers", GAUGE, "Worker processes that are ready.")
 MODEL_INFO = Metric(
@@ -181,3 +219,16 @@ CHALLENGER = (CHALLENGER_BEHIND, CHALLENGER_ANSWERS)
 TOLD = (WORKERS, MODEL_INFO, MODEL_CREATED, *STATE, *LEDGER, *QUALITY, *CHALLENGER)
 
 METRICS = (*COUNTED, *TOLD)
+
+# Of `atraso probe`, on a port of its own. Equal is good, and the others are not: an answer that differs, no answer, or
+# one of a model whose golden answers are not at hand.
+PROBE_RESULTS = ("equal", "different", "failed", "unknown_model")
+PROBES = Metric(
+    "atraso_probe_total",
+    COUNTER,
+    "Golden probes by result: the answers were the manifest's, differed from them, did not come, or were those of a "
+    "model that is not at hand.",
+    (("result", PROBE_RESULTS),),
+)
+PROBE_LAST = Metric("atraso_probe_last_timestamp_seconds", GAUGE, "When the last probe ended, in seconds since 1970.")
+PROBER = (PROBES, PROBE_LAST)
