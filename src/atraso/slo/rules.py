@@ -2,7 +2,7 @@
 
 Names follow Sloth (https://sloth.dev), which dashboards and people know. Long windows are weighted by requests: they
 add up events, where the mean of five-minute ratios would let a quiet night outweigh a busy noon. Windows of a day and
-more read recorded rates at steps of five minutes instead of every sample.
+more add up recorded rates instead of every counter's samples, those of a week and more the events of whole hours.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from atraso.slo.objectives import WINDOW, Alert, Events, Objective, Promise, Sli
 from atraso.slo.windows import seconds, shorter
 
 SHORTEST = "5m"
-DAY_S = 86_400
+DAY_S, WEEK_S = 86_400, 604_800
 SERVICE = "atraso"
 EVERY, EVERY_LONG, REPORT_STEP = "15s", "2m", "1h"
 # Scrapes come each 15 s: two that failed are no accident, and with the next evaluation that is within 75 s.
 DOWN_AFTER = "30s"
+PARTS = ("bad", "total")
 DOWN, WATCHDOG = "AtrasoDown", "AtrasoWatchdog"
 
 Rule = dict[str, Any]
@@ -145,25 +146,29 @@ def _base(objective: Objective, times: _Times) -> Iterator[Rule]:
     yield _record(f"slo:sli_total:rate{SHORTEST}", _over(indicator.total, times(SHORTEST)), objective)
 
 
+def _share(bad: str, total: str) -> str:
+    return f"{bad}\n/\n({total} > 0)"
+
+
 def _recorded(objective: Objective, window: str, times: _Times) -> Rule:
     indicator, this = objective.indicator, times(window)
     of_this = f'{{slo="{objective.name}"}}'
-    in_steps = f"{of_this}[{this}:{times(SHORTEST)}]"
-    long = seconds(window) >= DAY_S
-    if isinstance(indicator, Slices):
-        expr = f"avg_over_time(slo:sli_slice:bad{in_steps if long else f'{of_this}[{this}]'})"
-    elif long:
-        bad, total = (f"sum_over_time(slo:sli_{part}:rate{SHORTEST}{in_steps})" for part in ("bad", "total"))
-        expr = f"{bad}\n/\n({total} > 0)"
+    if seconds(window) >= WEEK_S:
+        in_hours = f"{of_this}[{this}:{times(REPORT_STEP)}]"
+        expr = _share(*(f"sum_over_time(slo:sli_{part}:increase{REPORT_STEP}{in_hours})" for part in PARTS))
+    elif isinstance(indicator, Slices):
+        expr = f"avg_over_time(slo:sli_slice:bad{of_this}[{this}])"
+    elif seconds(window) >= DAY_S:
+        expr = _share(*(f"sum_over_time(slo:sli_{part}:rate{SHORTEST}{of_this}[{this}])" for part in PARTS))
     else:
-        expr = f"{bad_rate(indicator, this)}\n/\n({_over(indicator.total, this)} > 0)"
+        expr = _share(bad_rate(indicator, this), _over(indicator.total, this))
     return _record(error_ratio(window), expr, objective)
 
 
 def _hourly(objective: Objective, times: _Times) -> Iterator[Rule]:
     """Give what the report adds up: events in an hour; of slices the minutes, as many as there were."""
     indicator, hour = objective.indicator, times(REPORT_STEP)
-    for part in ("bad", "total"):
+    for part in PARTS:
         if isinstance(indicator, Slices):
             over_time = "sum_over_time" if part == "bad" else "count_over_time"
             expr = f'{over_time}(slo:sli_slice:bad{{slo="{objective.name}"}}[{hour}:{times("1m")}])'
