@@ -20,7 +20,7 @@ MONTH_H = 720
 def case_files(name: str) -> dict[str, Case]:
     """Return the files of cases about the objective *name*, without the rules they are about; the quickest first."""
     objective = OBJECTIVES[name]
-    files = {"boundaries": _file("1m", list(_boundaries(name, objective)))}
+    files = {burn: _file("1m", list(_boundaries(name, objective, burn))) for burn in objective.thresholds}
     if isinstance(objective, Events):
         files["windows"] = _file("5m", [_event_windows(name, objective), _nothing(name, objective)])
         if objective.no_data is not None:
@@ -35,35 +35,35 @@ def _file(evaluation_interval: str, tests: list[Case]) -> Case:
     return {"evaluation_interval": evaluation_interval, "tests": tests}
 
 
-def _boundaries(name: str, objective: Events | Slices) -> Iterator[Case]:
+def _boundaries(name: str, objective: Events | Slices, burn: str) -> Iterator[Case]:
     events = isinstance(objective, Events)
-    for burn, limit in objective.thresholds.items():
-        severity, short, long, counts = BURNS[burn]
-        over = f"{float(limit) * 1.001:.9f}"
-        fires = {
-            "alertname": objective.alert, "alertstate": "firing", "burn": burn, "service": "atraso",
-            "severity": severity, "slo": name,
-        }  # fmt: skip
-        for short_value, long_value, bad, expected in (
-            (limit, limit, "9", []),
-            (over, limit, "9", []),
-            (limit, over, "9", []),
-            (over, over, "1.51", [fires]),
-            (over, over, "1.5", [] if events and counts else [fires]),
-            (over, over, "0", [] if events and counts else [fires]),
-        ):
-            series = {f"slo:sli_error:ratio_rate{window}": "0" for window in (*SHORT, *HOURS)}
-            series |= {f"slo:sli_error:ratio_rate{short}": short_value, f"slo:sli_error:ratio_rate{long}": long_value}
-            series["slo:sli_bad:increase1h"] = bad
-            # What is over for another objective is nothing to this one.
-            fed = {f'{metric}{{slo="{name}"}}': value for metric, value in series.items()}
-            fed |= {f'{metric}{{slo="another"}}': "0.99" for metric in series}
-            yield {
-                "name": f"{name}: {burn} at {short_value} over {short}, {long_value} over {long}, {bad} bad ones",
-                "interval": "1m",
-                "input_series": [{"series": one, "values": value} for one, value in fed.items()],
-                "promql_expr_test": [_asked('ALERTS{alertname!~".*NoData"}', "0m", [(fires, 1)] if expected else [])],
-            }
+    limit = objective.thresholds[burn]
+    severity, short, long, counts = BURNS[burn]
+    over = f"{float(limit) * 1.001:.9f}"
+    fires = {
+        "alertname": objective.alert, "alertstate": "firing", "burn": burn, "service": "atraso",
+        "severity": severity, "slo": name,
+    }  # fmt: skip
+    for short_value, long_value, bad, expected in (
+        (limit, limit, "9", []),
+        (over, limit, "9", []),
+        (limit, over, "9", []),
+        (over, over, "1.51", [fires]),
+        (over, over, "1.5", [] if events and counts else [fires]),
+        (over, over, "0", [] if events and counts else [fires]),
+    ):
+        series = {f"slo:sli_error:ratio_rate{window}": "0" for window in (*SHORT, *HOURS)}
+        series |= {f"slo:sli_error:ratio_rate{short}": short_value, f"slo:sli_error:ratio_rate{long}": long_value}
+        series["slo:sli_bad:increase1h"] = bad
+        # What is over for another objective is nothing to this one.
+        fed = {f'{metric}{{slo="{name}"}}': value for metric, value in series.items()}
+        fed |= {f'{metric}{{slo="another"}}': "0.99" for metric in series}
+        yield {
+            "name": f"{name}: {burn} at {short_value} over {short}, {long_value} over {long}, {bad} bad ones",
+            "interval": "1m",
+            "input_series": [{"series": one, "values": value} for one, value in fed.items()],
+            "promql_expr_test": [_asked('ALERTS{alertname!~".*NoData"}', "0m", [(fires, 1)] if expected else [])],
+        }
 
 
 def _event_windows(name: str, objective: Events) -> Case:
