@@ -110,8 +110,8 @@ def _slice_windows(name: str) -> Case:
         for window, length in SHORT.items()
         if window in ("5m", "2h", "6h")
     ]
-    asked.append(_recorded(name, "slo:sli_bad:increase1h", sum(bad[-61:])))
-    asked.append(_recorded(name, "slo:sli_total:increase1h", 61))
+    asked.append(_recorded(name, "slo:sli_bad:increase1h", sum(bad[-61:]) / 61 * 60))
+    asked.append(_recorded(name, "slo:sli_total:increase1h", 60))
     return {
         "name": f"{name}: each window holds the slices that are in it",
         "interval": "1m",

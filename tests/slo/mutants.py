@@ -72,6 +72,8 @@ def _of_expression(expr: str) -> Iterator[tuple[str, str]]:
     for found in _WORD.finditer(expr):
         yield at(found, "")
     quoted = [found.span() for found in re.finditer(_STRING, expr)]
+    if expr.startswith("vector(1)"):
+        return  # the watchdog has to fire, whatever its value
     for found in _NUMBER.finditer(expr):
         if any(start <= found.start() < end for start, end in quoted):
             continue

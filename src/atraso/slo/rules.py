@@ -20,6 +20,7 @@ SERVICE = "atraso"
 EVERY, EVERY_LONG, REPORT_STEP = "15s", "2m", "1h"
 # Scrapes come each 15 s: two that failed are no accident, and with the next evaluation that is within 75 s.
 DOWN_AFTER = "30s"
+MINUTES_IN_STEP = 60
 PARTS = ("bad", "total")
 DOWN, WATCHDOG = "AtrasoDown", "AtrasoWatchdog"
 
@@ -166,12 +167,13 @@ def _recorded(objective: Objective, window: str, times: _Times) -> Rule:
 
 
 def _hourly(objective: Objective, times: _Times) -> Iterator[Rule]:
-    """Give what the report adds up: events in an hour; of slices the minutes, as many as there were."""
+    """Give what the report adds up: events in an hour; of slices its minutes, if there were any slices."""
     indicator, hour = objective.indicator, times(REPORT_STEP)
     for part in PARTS:
         if isinstance(indicator, Slices):
-            over_time = "sum_over_time" if part == "bad" else "count_over_time"
-            expr = f'{over_time}(slo:sli_slice:bad{{slo="{objective.name}"}}[{hour}:{times("1m")}])'
+            share = f'avg_over_time(slo:sli_slice:bad{{slo="{objective.name}"}}[{hour}])'
+            # However many slices there were, an hour of which something is known is a whole one.
+            expr = f"{share} * {MINUTES_IN_STEP}" if part == "bad" else f"{share} * 0 + {MINUTES_IN_STEP}"
         else:
             rate = bad_rate(indicator, hour) if part == "bad" else _over(indicator.total, hour)
             expr = f"{rate} * {seconds(hour)}"
