@@ -118,7 +118,7 @@ def _running(folder: Path, ports: Ports, workers: int, faster: int) -> Iterator[
         "service": [ATRASO, "serve", "--port", str(ports.service), "--workers", str(workers)],
         "prometheus": [
             "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'prometheus'}",
-            "--storage.tsdb.retention.time=45d", 
+            "--storage.tsdb.retention.time=45d",
             f"--rules.alert.resend-delay={shorter('1m', faster)}", f"--web.listen-address={HOST}:{ports.prometheus}",
         ],
         "alertmanager": [

@@ -22,11 +22,13 @@ def case_files(name: str) -> dict[str, Case]:
     objective = OBJECTIVES[name]
     files = {burn: _file("1m", list(_boundaries(name, objective, burn))) for burn in objective.thresholds}
     if isinstance(objective, Events):
-        files["windows"] = _file("5m", [_event_windows(name, objective), _nothing(name, objective)])
+        files["windows"] = _file(
+            "5m", [_event_windows(name, objective), _nothing(name, objective), _little(name, objective)]
+        )
         if objective.no_data is not None:
             files["silence"] = _file("15s", list(_silences(name, objective)))
     else:
-        files["windows"] = _file("5m", [_slice_windows(name)])
+        files["windows"] = _file("5m", [_slice_windows(name), _gone(name)])
     files["long windows"] = _file("6h", list(_long_windows(name, objective)))
     return files
 
@@ -103,6 +105,29 @@ def _nothing(name: str, objective: Events) -> Case:
     }
 
 
+def _little(name: str, objective: Events) -> Case:
+    return {
+        "name": f"{name}: where little came there is a ratio all the same",
+        "interval": "1m",
+        "input_series": [
+            {"series": counter, "values": f"0+{(of_good + of_bad) / 10:g}x375"}
+            for counter, (of_good, of_bad, _) in objective.counters.items()
+        ],
+        "promql_expr_test": [_recorded(name, f"slo:sli_error:ratio_rate{window}", 0.5) for window in SHORT],
+    }
+
+
+def _gone(name: str) -> Case:
+    """An hour of which something is known has sixty minutes, and one of which nothing is has none."""
+    total = "slo:sli_total:increase1h"
+    return {
+        "name": f"{name}: an hour without slices is none",
+        "interval": "1m",
+        "input_series": [{"series": f'slo:sli_slice:bad{{slo="{name}"}}', "values": "0x300"}],
+        "promql_expr_test": [_recorded(name, total, 60, "345m"), _asked(total, "375m", [])],
+    }
+
+
 def _slice_windows(name: str) -> Case:
     bad = [int(minute % 5 == 0 or minute % 11 < minute // 60) for minute in range(MINUTES + 1)]
     asked = [
@@ -152,6 +177,12 @@ def _long_windows(name: str, objective: Events | Slices) -> Iterator[Case]:
     yield _hourly(name, f"{name}: a month adds up its hours", {"bad:increase1h": bad, "total:increase1h": total}, asked)
 
     zero = {part: [0.0] * 37 for part in (*fed, "bad:increase1h", "total:increase1h") if part != "slice:bad"}
+    little = {part: [0.0005 if part.startswith("bad") else 0.001] * 37 for part in zero}
+    there = [_recorded(name, f"slo:sli_error:ratio_rate{window}", 0.5, "36h") for window in ("1d", "3d", "30d")]
+    if isinstance(objective, Slices):
+        there = there[-1:]
+    yield _hourly(name, f"{name}: days with little have one all the same", little, there)
+
     nothing = _asked('{__name__=~"slo:sli_error:.*"}', "36h", [])
     yield _hourly(name, f"{name}: days without anything have no ratio", zero, [nothing])
 

@@ -17,7 +17,7 @@ _OPERATORS = {
 }  # fmt: skip
 _OPERATOR = re.compile(r"(?<=[\s)])(>=|>|==|/|\*|-|and)(?=[\s(])")
 _FUNCTIONS = {
-    "sum": "max", "max": "min", "min": "max", "rate": "increase", "absent": "count", "clamp_min": "clamp_max",
+    "sum": "max", "max": "min", "min": "max", "rate": "increase", "absent": "count", "clamp_min": "clamp_max", "clamp_max": "clamp_min",
     "avg_over_time": "max_over_time", "sum_over_time": "avg_over_time", "count_over_time": "sum_over_time",
 }  # fmt: skip
 _FUNCTION = re.compile(rf"\b({'|'.join(_FUNCTIONS)})(?=\()")
@@ -41,9 +41,12 @@ def mutants(rules: RuleFile) -> Iterator[tuple[str, RuleFile]]:
 def _of_rule(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for what, expr in _of_expression(rule["expr"]):
         yield what, {**rule, "expr": expr}
-    for label, value in rule["labels"].items():
+    for label, value in rule.get("labels", {}).items():
         yield f"label {label} changed", {**rule, "labels": {**rule["labels"], label: f"{value}x"}}
-        yield f"label {label} left out", {**rule, "labels": {k: v for k, v in rule["labels"].items() if k != label}}
+        yield (
+            f"label {label} left out",
+            {**rule, "labels": {k: v for k, v in rule.get("labels", {}).items() if k != label}},
+        )
     for key in ("record", "alert"):
         if key in rule:
             yield f"{key} renamed", {**rule, key: f"{rule[key]}x"}

@@ -49,7 +49,7 @@ def share(value: Decimal, places: int = 4) -> str:
 
 def spent_percent(value: Decimal) -> str:
     """Return a part of a budget in percent; of little spent never nothing."""
-    return "<1 %" if 0 < value < Decimal("0.01") else f"{value:.0%}".replace("%", " %")
+    return "<1 %" if 0 < value < Decimal("0.01") else f"{value:,.0%}".replace("%", " %")
 
 
 def moment(at_s: int) -> str:
@@ -88,4 +88,5 @@ def _notes(report: Report) -> Iterator[str]:
             )
     for one in report.objectives:
         if one.verdict != UNKNOWN and one.hours_without_data:
-            yield f"{one.name}: {one.hours_without_data} hours without anything to judge"
+            hours = "1 hour" if one.hours_without_data == 1 else f"{one.hours_without_data} hours"
+            yield f"{one.name}: {hours} without anything to judge"

@@ -134,7 +134,9 @@ def _over(query: str, window: str) -> str:
 
 
 def _record(name: str, expr: str, objective: Objective) -> Rule:
-    return {"record": name, "expr": expr, "labels": {"slo": objective.name}}
+    # What is made of recorded series has their label already.
+    labels = {} if f'slo="{objective.name}"' in expr else {"labels": {"slo": objective.name}}
+    return {"record": name, "expr": expr, **labels}
 
 
 def _base(objective: Objective, times: _Times) -> Iterator[Rule]:
@@ -171,9 +173,10 @@ def _hourly(objective: Objective, times: _Times) -> Iterator[Rule]:
     indicator, hour = objective.indicator, times(REPORT_STEP)
     for part in PARTS:
         if isinstance(indicator, Slices):
-            share = f'avg_over_time(slo:sli_slice:bad{{slo="{objective.name}"}}[{hour}])'
+            slices = f'slo:sli_slice:bad{{slo="{objective.name}"}}[{hour}]'
             # However many slices there were, an hour of which something is known is a whole one.
-            expr = f"{share} * {MINUTES_IN_STEP}" if part == "bad" else f"{share} * 0 + {MINUTES_IN_STEP}"
+            part_of_hour = f"avg_over_time({slices})" if part == "bad" else f"clamp_max(count_over_time({slices}), 1)"
+            expr = f"{part_of_hour} * {MINUTES_IN_STEP}"
         else:
             rate = bad_rate(indicator, hour) if part == "bad" else _over(indicator.total, hour)
             expr = f"{rate} * {seconds(hour)}"
@@ -219,7 +222,7 @@ def _burn(objective: Objective, alert: Alert, promise: Promise) -> Rule:
     return {
         "alert": name,
         "expr": "\nand\n".join(needs),
-        "labels": {"severity": alert.severity, "service": SERVICE, "slo": objective.name, "burn": alert.name},
+        "labels": {"severity": alert.severity, "service": SERVICE, "burn": alert.name},
         "annotations": {
             "summary": f"{objective.title}: the error budget burns more than {alert.factor:f} times too fast",
             "description": (
