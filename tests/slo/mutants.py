@@ -17,8 +17,9 @@ _OPERATORS = {
 }  # fmt: skip
 _OPERATOR = re.compile(r"(?<=[\s)])(>=|>|==|/|\*|-|and)(?=[\s(])")
 _FUNCTIONS = {
-    "sum": "max", "max": "min", "min": "max", "rate": "increase", "absent": "count", "clamp_min": "clamp_max", "clamp_max": "clamp_min",
-    "avg_over_time": "max_over_time", "sum_over_time": "avg_over_time", "count_over_time": "sum_over_time",
+    "sum": "max", "max": "min", "min": "max", "rate": "increase", "absent": "count", "clamp_min": "clamp_max",
+    "clamp_max": "clamp_min", "avg_over_time": "max_over_time", "sum_over_time": "avg_over_time",
+    "count_over_time": "sum_over_time",
 }  # fmt: skip
 _FUNCTION = re.compile(rf"\b({'|'.join(_FUNCTIONS)})(?=\()")
 _MATCHER = re.compile(rf"(\w+)(=~|!~|!=|=)({_STRING})")

@@ -14,7 +14,13 @@ Example:
 """
 
 
-@click.group()
+GROUP_EXAMPLE = """\b
+Example:
+  atraso slo report --window 30d
+"""
+
+
+@click.group(epilog=GROUP_EXAMPLE)
 def slo() -> None:
     """What is promised: rules and alerts made from it, and how well it is kept."""
 
