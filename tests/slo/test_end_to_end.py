@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ import pytest
 
 from benchmarks.proc import children_of
 
+ATRASO = Path(sys.executable).with_name("atraso")
 ROOT = Path(__file__).parents[2]
 FASTER = 60
 PAGE_WITHIN_S = 20.0
@@ -101,7 +103,10 @@ def resume(watched: Observed) -> None:
     reason="apt-get install prometheus prometheus-alertmanager",
 )
 def test_a_webhook_gets_the_page_when_all_workers_stop_and_the_resolution_when_they_go_on(tmp_path: Path) -> None:
-    """SIGSTOP to all workers pages by way of Prometheus and Alertmanager within 20 s; SIGCONT takes it back."""
+    """SIGSTOP to all workers pages by way of Prometheus and Alertmanager within 20 s; SIGCONT takes it back.
+
+    Afterwards the report finds in the same Prometheus what the rules recorded.
+    """
     page, over = r"page: firing AtrasoDown", r"page: resolved AtrasoDown"
     with observed(tmp_path) as watched:
         # Before the first scrape nothing was known, which is an alert too; from here on all is well.
@@ -118,3 +123,11 @@ def test_a_webhook_gets_the_page_when_all_workers_stop_and_the_resolution_when_t
 
         resume(watched)
         until(lambda: watched.said(over) is not None, 60.0, watched)
+
+        reported = subprocess.run(
+            [ATRASO, "slo", "report", "--window", "1h", "--prometheus", watched.prometheus, "--json"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert reported.returncode == 0, reported.stderr
+        (model,) = (one for one in json.loads(reported.stdout)["objectives"] if one["name"] == "model-freshness")
+        assert (model["verdict"], model["total"], model["bad"]) == ("kept", 60, 0)

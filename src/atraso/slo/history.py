@@ -58,15 +58,16 @@ class _Answer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def ask(url: str, start_s: int, end_s: int) -> bytes:
-    """Return what the Prometheus server at *url* answers for the whole hours from *start_s* to *end_s*, as it came.
+    """Return what the Prometheus server at *url* answers for the hours from *start_s* to *end_s*, as it came.
+
+    The last one ends at *end_s*, so that what happened just now is in it.
 
     Raises HistoryError where it cannot be reached or refuses.
     """
+    if not 0 < (end_s - start_s) // STEP_S <= MOST_POINTS:
+        raise HistoryError(f"the window has to hold 1 to {MOST_POINTS:,} hours")
     # The hour that ends at the start is before it.
-    first_s, last_s = (start_s // STEP_S + 1) * STEP_S, end_s // STEP_S * STEP_S
-    if not 0 < (last_s - first_s) // STEP_S + 1 <= MOST_POINTS:
-        raise HistoryError(f"the window has to hold 1 to {MOST_POINTS:,} whole hours")
-    asked = urllib.parse.urlencode({"query": QUERY, "start": first_s, "end": last_s, "step": STEP_S})
+    asked = urllib.parse.urlencode({"query": QUERY, "start": start_s + STEP_S, "end": end_s, "step": STEP_S})
     whole = f"{url.rstrip('/')}/api/v1/query_range?{asked}"
     if not whole.startswith(("http://", "https://")):
         raise HistoryError(f"{url} is no address of a Prometheus server: write http://HOST:PORT")

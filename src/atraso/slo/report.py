@@ -14,7 +14,6 @@ KEPT, BROKEN, UNKNOWN = "kept", "broken", "no data"
 WORST = 5
 # Where the mean of the hours' ratios differs by more than this part from the ratio of all events, both are told.
 DIFFER = Decimal("0.1")
-DAY_S = 86_400
 
 
 class WorstHour(msgspec.Struct, frozen=True):
@@ -86,7 +85,7 @@ def _kept(objective: Objective, known: Sequence[Hour], start_s: int, end_s: int)
     for hour in used:
         so_far += hour.bad
         course.append(Spent(hour.end_s, so_far / allowed))
-    expected = end_s // STEP_S - start_s // STEP_S
+    expected = (end_s - start_s) // STEP_S
     return Kept(
         name=objective.name,
         title=objective.title,
