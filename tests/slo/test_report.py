@@ -137,7 +137,7 @@ def test_the_command_prints_budgets_worst_hours_and_the_verdict(tmp_path: Path) 
 
     assert (broken.exit_code, well.exit_code) == (1, 0)
     lines = broken.stdout.splitlines()
-    assert lines[0].endswith("the promise was BROKEN")
+    assert lines[0].endswith("the promise was BROKEN (2 of 9 objectives have data)")
     (availability,) = (line for line in lines if line.startswith("availability  "))
     assert "4,100 %" in availability
     assert "41 of 2,000" in availability
@@ -166,6 +166,7 @@ def test_the_page_is_one_file_that_asks_nobody(tmp_path: Path) -> None:
     text = page.read_text()
 
     assert text.count("<svg") == 2
+    assert "2 of 9 objectives have data" in text
     assert 'class="verdict broken">broken' in text
     assert "4,000 %" not in text
     assert "8,000 %" in text

@@ -51,6 +51,7 @@ def slo_report_page(report: Report) -> str:
         report=report,
         courses={one.name: course(one, report.start_s, report.end_s) for one in report.objectives if one.course},
         broken=BROKEN,
+        known=sum(one.spent is not None for one in report.objectives),
         wide=WIDE,
         high=HIGH,
         hour_s=3600,

@@ -15,7 +15,7 @@ WORST_SHOWN = 3
 
 def lines(report: Report) -> Iterator[str]:
     """Yield the report line by line, for a terminal of 100 columns or more."""
-    yield f"{report.window} to {moment(report.end_s)}: the promise was {VERDICTS[report.verdict]}"
+    yield f"{report.window} to {moment(report.end_s)}: the promise was {verdict(report)}"
     yield ""
     width = max(len(one.name) for one in report.objectives)
     yield f"{'':{width}}  {'budget spent':{BAR_WIDTH + 9}}  {'good':>10}  {'promised':>9}  {'bad of all':>22}"
@@ -29,8 +29,13 @@ def lines(report: Report) -> Iterator[str]:
         yield from notes
 
 
-# What a verdict is called in a sentence.
-VERDICTS = {"kept": "kept", BROKEN: "BROKEN", UNKNOWN: "not measured: there is no data"}
+def verdict(report: Report) -> str:
+    """Return the verdict as it stands in a sentence; what was not measured is not passed over."""
+    if report.verdict == UNKNOWN:
+        return "not measured: there is no data"
+    known = sum(one.verdict != UNKNOWN for one in report.objectives)
+    where = "" if known == len(report.objectives) else f" ({known} of {len(report.objectives)} objectives have data)"
+    return ("BROKEN" if report.verdict == BROKEN else "kept") + where
 
 
 def bar(spent: Decimal) -> str:
