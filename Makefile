@@ -59,6 +59,9 @@ run: $(VENV)/.base ## API and page on http://127.0.0.1:5000 (PORT=, WORKERS=)
 train: $(VENV)/.dev ## Train the bundled SCL artefact again, to the same checksum, from DATA=
 	$(BIN)/atraso train --source scl --data $(DATA) --out src/atraso/artefact/bundled --replace
 
+observe: $(VENV)/.dev ## The service with Prometheus and Alertmanager on loopback, alerts printed (PORT=, WORKERS=, FASTER=60)
+	@exec $(BIN)/python -m scripts.observe --port $(PORT) --workers $(WORKERS) --faster $(or $(FASTER),1)
+
 # --- work -------------------------------------------------------------------------------------------------------
 test: $(VENV)/.dev ## Install what the tests need, then run them all
 	$(BIN)/python -m pytest
@@ -90,4 +93,4 @@ clean: ## Remove the environment and everything made by tools
 	rm -rf $(VENV) .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help lock run train test check generate notebook drill bench bench-peers clean
+.PHONY: help lock run train observe test check generate notebook drill bench bench-peers clean

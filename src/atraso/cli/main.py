@@ -13,7 +13,7 @@ from atraso.core.errors import AtrasoError
 # Verb -> module that holds a click command of the same name. Modules load when their verb is called, so that
 # `atraso --help` and `atraso serve` stay light.
 VERBS = (
-    "serve", "train", "evaluate", "predict", "model", "ledger", "quality", "replay", "probe", "keys", "stress",
+    "serve", "train", "evaluate", "predict", "model", "ledger", "quality", "replay", "probe", "keys", "stress", "slo",
     "notebook", "publish",
 )  # fmt: skip
 
