@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from atraso.stress.questions import PREDICTIONS, body_of
 from benchmarks.processes import Service
-from benchmarks.questions import PREDICTIONS, body_of
 from tests.drill.figures import show, tell
 from tests.drill.full import Full, everything_on
 from tests.drill.service import WORKERS, flights, serving

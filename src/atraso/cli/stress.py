@@ -63,9 +63,9 @@ def stress(
     from atraso.cli.show import bar, say
     from atraso.settings import load_settings
     from atraso.stress.auth import AuthRun, why_no_directory
-    from atraso.stress.profiles import plan
     from atraso.stress.record import FOLDER, encoded, keep
     from atraso.stress.report import notes, table
+    from atraso.stress.ways import plan
 
     settings = load_settings(os.environ)
     chosen = plan(ways, why_no_directory(bool(settings.ldap_url), user))

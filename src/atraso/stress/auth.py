@@ -30,10 +30,11 @@ from atraso.stress.caller import Caller
 from atraso.stress.certificates import Certificates, make_certificates
 from atraso.stress.drive import Driver, why_no_wrk
 from atraso.stress.placement import Placement
-from atraso.stress.profiles import OPEN, Plan, ServiceName, StressError, Way
 from atraso.stress.record import Record, Row, Throughput
 from atraso.stress.results import Blocks, added, block_medians, ladder, percentiles, share
 from atraso.stress.services import ISSUER, Service, context_for, launched, variables_of
+from atraso.stress.profiles import StressError
+from atraso.stress.ways import OPEN, Plan, ServiceName, Way
 
 PREDICTIONS, TOKEN = "/v1/predictions", "/v1/token"
 FLIGHT = {"airline": "LAN", "flight_number": "600", "destination": "SPJC", "scheduled_departure": "2017-07-14T09:05:00"}

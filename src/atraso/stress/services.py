@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atraso.stress.certificates import CLIENT, Certificates
-from atraso.stress.profiles import ServiceName, StressError
+from atraso.stress.profiles import StressError
+from atraso.stress.ways import ServiceName
 
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 15.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from atraso.stress.profiles import AUTH, StressError, plan
+from atraso.stress.profiles import StressError
+from atraso.stress.ways import AUTH, plan
 
 WHY = "no slapd here"
 
