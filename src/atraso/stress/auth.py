@@ -176,7 +176,7 @@ class AuthRun:
         )
         if missing:
             return
-        driver = Driver(folder, PREDICTIONS, BODY)
+        driver = Driver(folder, PREDICTIONS, [BODY])
         turn_s = min(TURN_S, self._seconds)
         ways = [way for way in self._plan.ways if way.connections]
         turns = math.ceil(self._seconds / turn_s)
@@ -186,6 +186,8 @@ class AuthRun:
                 progress("driving", turn * len(ways) + done, turns * len(ways))
                 driver.prepare(way.name, credentials.authorizations(way, FRESH_TOKENS))
                 burst = driver.drive(way.name, services[way.service].origin, way.connections, turn_s)
+                if burst.stopped:
+                    raise KeyboardInterrupt
                 if burst.refused or burst.broken or not burst.requests:
                     raise StressError(
                         f"{way.label}: of {burst.requests} answers under load {burst.refused} were refusals, and "
