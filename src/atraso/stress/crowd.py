@@ -20,6 +20,8 @@ from atraso.stress.profiles import StressError
 from atraso.stress.target import Target, bodies
 
 FIRST_ADDRESS = int(ipaddress.IPv4Address("127.0.0.2"))
+# The fewer ports of an address are taken, the sooner the kernel finds a free one.
+ADDRESSES_EACH = 4
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,10 @@ class Members:
         on_loopback = target.host in ("127.0.0.1", "localhost")
         for n in range(count):
             part = connections // count + (n < connections % count)
-            source = str(ipaddress.IPv4Address(FIRST_ADDRESS + n)) if on_loopback else None
+            addresses = range(FIRST_ADDRESS + n * ADDRESSES_EACH, FIRST_ADDRESS + (n + 1) * ADDRESSES_EACH)
+            sources = tuple(str(ipaddress.IPv4Address(address)) for address in addresses) if on_loopback else ()
             order = Order(
-                target.host, target.port, source, part, requests[n * 97 :] + requests[: n * 97], SIGN, within_s
+                target.host, target.port, sources, part, requests[n * 97 :] + requests[: n * 97], SIGN, within_s
             )
             self._processes.append(_started(order))
 

@@ -17,16 +17,16 @@ from collections import Counter
 import msgspec
 
 READ_BYTES = 64 * 1024
-OPENING = 256  # connections that are being made at a time
+AT_ONCE = 32  # requests on their way; a crowd is many that are open, not a storm
 IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h; a port is chosen when the server is known, so others may have the same
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What one member is to do: connections from *source* to the service, all answered within some seconds."""
+    """What one member is to do: connections from *sources* in turn to the service, answered within some seconds."""
 
     host: str
     port: int
-    source: str | None
+    sources: tuple[str, ...]
     connections: int
     requests: tuple[bytes, ...]
     sign: bytes
@@ -62,7 +62,7 @@ class Member:
         began = time.monotonic()
         opened = 0
         while time.monotonic() - began < self._order.within_s:
-            while opened < self._order.connections and len(self._asked_at) < OPENING:
+            while opened < self._order.connections and len(self._asked_at) < AT_ONCE:
                 self._open()
                 opened += 1
             if opened == self._order.connections and not self._asked_at:
@@ -76,7 +76,7 @@ class Member:
         missing = self._order.connections - len(self._sockets)
         waiting = list(self._sockets)
         while time.monotonic() - began < self._order.within_s:
-            while waiting and len(self._asked_at) < OPENING:
+            while waiting and len(self._asked_at) < AT_ONCE:
                 fd = waiting.pop()
                 if fd in self._sockets:
                     self._ask(fd)
@@ -102,10 +102,11 @@ class Member:
 
     def _open(self) -> None:
         client = socket.socket()
+        sources = self._order.sources
         try:
-            if self._order.source:
+            if sources:
                 client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-                client.bind((self._order.source, 0))
+                client.bind((sources[len(self._sockets) % len(sources)], 0))
             client.settimeout(self._order.within_s)
             client.connect((self._order.host, self._order.port))
             client.setblocking(False)

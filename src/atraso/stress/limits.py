@@ -31,7 +31,7 @@ def ports_of_an_address() -> int:
 
 
 def spread(connections: int, open_files: int) -> tuple[int, list[str]]:
-    """Return over how many processes, each with an address of its own, *connections* are spread, and why.
+    """Return over how many processes, each with addresses of its own, *connections* are spread, and why.
 
     A process needs a file for each connection, and an address a port.
     """
@@ -40,7 +40,7 @@ def spread(connections: int, open_files: int) -> tuple[int, list[str]]:
     count = -(-connections // each)
     told = [
         f"local ports: {ports_of_an_address():,} an address, of which {ports:,} are used",
-        f"{connections:,} connections are spread over {count} client processes, each with a loopback address of its "
-        "own (127.0.0.2 and on)",
+        f"{connections:,} connections are spread over {count} client processes, each with loopback addresses of "
+        "its own (127.0.0.2 and on)",
     ]
     return count, told

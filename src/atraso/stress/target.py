@@ -12,7 +12,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ from atraso.stress.throwaway_directory import PERSON, ThrowawayDirectory, passwo
 NAME = "stress"
 TOKEN_LIFE_S = 6 * 3600
 ANSWER_WITHIN_S = 30.0
+READY_WITHIN_S = 30.0
 # Of one batch there are so many different ones; a few of the largest fill what a load generator can hold.
 BATCHES_AT_LEAST = 4
 
@@ -166,10 +167,16 @@ def own(profile: Profile) -> Iterator[Target]:
         service = stack.enter_context(launched_with(variables, f"of {profile.name}", profile.workers))()
         target = Target("http", "127.0.0.1", service.port, pid=service.pid, data=data, directory=directory)
         token = _logged_in(target) if directory else _token(data)
-        yield Target(
-            "http", "127.0.0.1", service.port,
-            authorization=f"Bearer {token}", pid=service.pid, data=data, directory=directory,
-        )  # fmt: skip
+        target = replace(target, authorization=f"Bearer {token}")
+        _wait_until_answering(target)
+        yield target
+
+
+def _wait_until_answering(target: Target) -> None:
+    """Wait for a new service: it refuses tokens until its writer has said which of them were revoked."""
+    end = time.monotonic() + READY_WITHIN_S
+    while target.asked(body_of(flights()[0]))[0] == HTTPStatus.SERVICE_UNAVAILABLE and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def _token(data: Path) -> str:
