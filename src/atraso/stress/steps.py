@@ -90,9 +90,7 @@ def _with_wrk(step: Step, bench: Bench) -> Run:
     return _of_burst(step, burst, seconds, watched.usage, client)
 
 
-def _of_burst(
-    step: Step, burst: Burst, seconds: int, server: watch.Usage | None, client: watch.Usage
-) -> Run:
+def _of_burst(step: Step, burst: Burst, seconds: int, server: watch.Usage | None, client: watch.Usage) -> Run:
     good_by_s, bad_by_s = _from_first_second(burst)
     good = sum(good_by_s)
     took_s = burst.took_us / 1e6
@@ -245,9 +243,7 @@ def _with_crowd(step: Step, bench: Bench) -> Run:
     return _of_crowd(step, met, seen, took_s, (watched.usage, client))
 
 
-def _of_crowd(
-    step: Step, met: Crowd, seen: int, took_s: float, used: tuple[watch.Usage | None, watch.Usage]
-) -> Run:
+def _of_crowd(step: Step, met: Crowd, seen: int, took_s: float, used: tuple[watch.Usage | None, watch.Usage]) -> Run:
     server, client = used
     rate = met.good / max(took_s, 1e-9)
     figures = common_figures(met.good, sum(met.errors.values()), rate, met.latency)
