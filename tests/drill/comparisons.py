@@ -23,7 +23,7 @@ from atraso.stress.placement import Placement
 from atraso.stress.record import Record
 from atraso.stress.target import named
 
-REPETITIONS, TURNS, REQUESTS = 20, 60, 200
+REPETITIONS, TURNS, REQUESTS = 20, 100, 100
 SLOWER_BY = 0.05
 
 

@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 
 from atraso.cli import show
 from atraso.cli.stress import stress
+from atraso.stress.profiles import StressError
 from atraso.stress.record import FOLDER, Record, read_record
 from atraso.stress.report import markdown
 from atraso.stress.throwaway_directory import why_not
-from atraso.stress.profiles import StressError
 
 ENDED = (0, 1)  # whether promises were kept is not asked on a busy machine
 

@@ -45,8 +45,8 @@ Examples:
   atraso stress compare last-1 last
 
 \b
-Exit codes: 0 what is promised was kept; 1 it was not; 2 it could not be measured, or the load generator was late itself;
-130 interrupted, what was measured by then is kept and marked as partial.
+Exit codes: 0 what is promised was kept; 1 it was not; 2 it could not be measured, or the load generator was late
+itself; 130 interrupted, what was measured by then is kept and marked as partial.
 """
 
 
@@ -198,7 +198,7 @@ def _keep(record: Record, data: Path, out: Path | None, *, as_json: bool) -> Non
 
     from atraso.cli.show import say
     from atraso.stress.record import encoded
-    from atraso.stress.report import notes, table
+    from atraso.stress.report import kept_promises, notes, table
 
     files, before, comparison = kept_in(record, data, out)
     if as_json:
@@ -207,8 +207,8 @@ def _keep(record: Record, data: Path, out: Path | None, *, as_json: bool) -> Non
         Console(width=max(Console().width, TABLE_WIDTH)).print(table(record))
         for note in notes(record):
             click.echo(note)
-        for promise in (promise for run in record.runs for promise in run.promises if promise.held):
-            click.echo(f"kept: {promise.sentence}")
+        for sentence in kept_promises(record):
+            click.echo(sentence)
     if comparison is not None:
         say(f"beside {before}: {comparison.verdict}")
         for difference in comparison.differences:

@@ -70,7 +70,7 @@ def show(run: str, html: Path | None, as_json: bool) -> None:
     from atraso.settings import load_settings
     from atraso.stress.page import page
     from atraso.stress.record import encoded
-    from atraso.stress.report import about, notes, table
+    from atraso.stress.report import about, kept_promises, notes, table
     from atraso.stress.store import Kept
 
     kept = Kept(load_settings(os.environ).data)
@@ -82,8 +82,8 @@ def show(run: str, html: Path | None, as_json: bool) -> None:
         Console(width=max(Console().width, TABLE_WIDTH)).print(table(record))
         for note in notes(record):
             click.echo(note)
-        for promise in (promise for step in record.runs for promise in step.promises if promise.held):
-            click.echo(f"kept: {promise.sentence}")
+        for sentence in kept_promises(record):
+            click.echo(sentence)
         for what, value in about(record):
             click.echo(f"{what}: {value}")
     if html is not None:
@@ -103,8 +103,8 @@ Exit codes: 0 the second is not slower; 1 it is; 2 it cannot be told; 130 interr
 )
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--turns", type=click.IntRange(5, 10_000), default=60, show_default=True, help="Of two services.")
-@click.option("--requests", type=click.IntRange(20, 100_000), default=200, show_default=True, help="A turn.")
+@click.option("--turns", type=click.IntRange(5, 10_000), default=100, show_default=True, help="Of two services.")
+@click.option("--requests", type=click.IntRange(20, 100_000), default=100, show_default=True, help="A turn.")
 @click.option("--i-own-this-target", "owned", is_flag=True, help="Load services that are not on this machine.")
 @_json
 def compare(first: str, second: str, turns: int, requests: int, owned: bool, as_json: bool) -> None:
@@ -112,7 +112,7 @@ def compare(first: str, second: str, turns: int, requests: int, owned: bool, as_
 
     Two services are measured beside each other, turn by turn, asked with the key in ATRASO_KEY; runs are compared by
     their repetitions (--repeat) where there are enough of them, else by their parts. "Slower" is said when the 99 %
-    interval of the ratio of speeds says so.
+    interval of the ratio of speeds says so, and it is more than two starts of one build differ by (2.5 %).
     """
     from atraso.cli.show import say
     from atraso.settings import load_settings

@@ -30,10 +30,10 @@ from atraso.stress.caller import Caller
 from atraso.stress.certificates import Certificates, make_certificates
 from atraso.stress.drive import Driver, why_no_wrk
 from atraso.stress.placement import Placement
+from atraso.stress.profiles import StressError
 from atraso.stress.record import Record, Row, Throughput
 from atraso.stress.results import Blocks, added, block_medians, ladder, percentiles, share
 from atraso.stress.services import ISSUER, Service, context_for, launched, variables_of
-from atraso.stress.profiles import StressError
 from atraso.stress.ways import OPEN, Plan, ServiceName, Way
 
 PREDICTIONS, TOKEN = "/v1/predictions", "/v1/token"

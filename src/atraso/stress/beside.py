@@ -14,7 +14,7 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from atraso.stress import machine
+from atraso.stress import histogram, machine
 from atraso.stress.caller import Caller
 from atraso.stress.histogram import latency_of
 from atraso.stress.profiles import StressError
@@ -38,6 +38,7 @@ class Beside:
 
     def measure(self, progress: Progress) -> None:
         """Ask both in turn; nobody is always first. Raises StressError for any but a 200."""
+        histogram.check()
         if any(target.scheme != "http" for target in self._targets):
             raise StressError("Two services are compared over plain HTTP: name them behind the TLS.")
         for target in self._targets:

@@ -1,4 +1,4 @@
-"""Latencies as an HDR histogram: three significant digits from a microsecond to an hour, in the text that its tools read.
+"""Latencies as an HDR histogram: three significant digits from a microsecond to an hour.
 
 The text is HdrHistogram's own V2 format, base64: any of its plotters and viewers takes it.
 """
@@ -6,9 +6,11 @@ The text is HdrHistogram's own V2 format, base64: any of its plotters and viewer
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
-from hdrh.histogram import HdrHistogram
+
+from atraso.core.errors import MissingExtraError
 
 LOWEST_US, HIGHEST_US, DIGITS = 1, 3_600_000_000, 3
 LEVELS = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99)
@@ -39,9 +41,22 @@ class Latency(msgspec.Struct, frozen=True):
         return self.at["99.9"]
 
 
+def _hdr() -> Any:
+    try:
+        from hdrh.histogram import HdrHistogram  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise MissingExtraError("A load", "stress") from None
+    return HdrHistogram
+
+
+def check() -> None:
+    """Raise MissingExtraError where latencies could not be kept."""
+    _hdr()
+
+
 def latency_of(counts: Iterable[Mapping[int, int]]) -> Latency | None:
     """Return the latency of requests that were counted by microseconds; None where there were none."""
-    histogram = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+    histogram = _hdr()(LOWEST_US, HIGHEST_US, DIGITS)
     for table in counts:
         for microseconds, count in table.items():
             histogram.record_value(min(max(microseconds, LOWEST_US), HIGHEST_US), count)
@@ -58,5 +73,5 @@ def latency_of(counts: Iterable[Mapping[int, int]]) -> Latency | None:
 
 def percentiles_ms(hdr: str, levels: Sequence[float]) -> list[float]:
     """Return the milliseconds at *levels* (0 to 100) of an encoded histogram."""
-    histogram = HdrHistogram.decode(hdr)
+    histogram = _hdr().decode(hdr)
     return [histogram.get_value_at_percentile(level) / 1000 for level in levels]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from atraso.stress import machine
+from atraso.stress import histogram, machine
 from atraso.stress.limits import raise_open_files
 from atraso.stress.profiles import (
     RAMP_FIRST_PER_S,
@@ -93,9 +93,7 @@ class LoadRun:
 
     def __init__(self, profile: Profile, told: Told, named: Target | None, say: Callable[[str], None]) -> None:
         if named is not None and profile.own_only:
-            raise StressError(
-                f"The profile {profile.name} breaks the service that it measures, so it starts its own: leave out --url."
-            )
+            raise StressError(f"The profile {profile.name} breaks its service, so it starts its own: leave out --url.")
         self._profile, self._told, self._named, self._say = tailored(profile, told), told, named, say
         self._runs: list[Run] = []
         self._top: float | None = None
@@ -112,6 +110,7 @@ class LoadRun:
 
         Raises StressError where it cannot be measured, and KeyboardInterrupt when it was stopped.
         """
+        histogram.check()
         self._limits = (raise_open_files()[1],)
         with contextlib.ExitStack() as stack:
             progress("starting the service", 0, 1)
@@ -174,7 +173,9 @@ class LoadRun:
         if not self._runs:
             raise StressError("The run ended before anything was measured.")
         profile = self._profile
-        own_settings = {} if self._named else {"workers": profile.workers, **_everything_on(profile)}
+        own_settings: dict[str, str | int | float] = {}
+        if self._named is None:
+            own_settings = {"workers": profile.workers, **_everything_on(profile)}
         return Record(
             profile=profile.name,
             date=self._date,

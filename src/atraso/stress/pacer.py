@@ -20,6 +20,7 @@ from collections import Counter, deque
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 READ_BYTES = 64 * 1024
 NEVER = float("inf")
@@ -122,13 +123,15 @@ class Pacer:
         """Return the moments at which requests of this process are due, from its beginning."""
         order = self._order
         dice = np.random.default_rng([order.seed, order.phase])
-        found, start = [], 0.0
+        found: list[NDArray[np.float64]] = []
+        start = 0.0
         for seconds, rate in order.stages:
             if order.poisson:
                 count = dice.poisson(rate * seconds)
-                found.append(start + np.sort(dice.uniform(0.0, seconds, count)))
+                due = np.sort(dice.uniform(0.0, seconds, count))
             else:
-                found.append(start + (np.arange(round(rate * seconds)) + order.phase / order.phases) / rate)
+                due = (np.arange(round(rate * seconds), dtype=np.float64) + order.phase / order.phases) / rate
+            found.append(due + start)
             start += seconds
         return np.concatenate(found).tolist() if found else []
 

@@ -9,8 +9,8 @@ import jinja2
 from atraso.stress.compare import Comparison
 from atraso.stress.plots import HIGH, WIDE, latency_diagram, time_diagram
 from atraso.stress.record import Record
-from atraso.stress.report import LOAD_HEADINGS, about, cells, load_cells, notes
 from atraso.stress.report import HEADINGS as AUTH_HEADINGS
+from atraso.stress.report import LOAD_HEADINGS, about, cells, load_cells, notes
 from atraso.stress.store import Entry
 
 

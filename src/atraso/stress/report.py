@@ -100,6 +100,16 @@ def notes(record: Record) -> Iterable[str]:
     yield from (f"FELL SHORT: {sentence}" for sentence in record.shortfalls)
 
 
+def kept_promises(record: Record) -> list[str]:
+    """Return a sentence for each promise that was kept in a run that counts."""
+    return [
+        f"kept: {run.name}: {promise.sentence}"
+        for run in record.runs
+        for promise in run.promises
+        if promise.held and not run.void
+    ]
+
+
 def _usual(record: Record) -> int:
     return max((row.throughput.connections for row in record.rows if row.throughput), default=0)
 

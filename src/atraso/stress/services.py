@@ -94,7 +94,7 @@ def launched_with(variables: Mapping[str, str], name: str, workers: int = 1) -> 
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
     with log.open("wb") as told:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - no shell
             [sys.executable, "-m", "atraso", "serve", "--host", "127.0.0.1", "--port", "0", "--workers", str(workers)],
             env=environment | dict(variables),
             stdin=subprocess.DEVNULL,

@@ -110,5 +110,5 @@ class Watch:
         for pid in self._processes():
             memory_mb += memory_of(pid)["pss_mb"]
             with contextlib.suppress(OSError):
-                descriptors += len(os.listdir(Path(f"/proc/{pid}/fd")))
+                descriptors += sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
         self._looks.append(Look(round(time.monotonic() - self._began, 1), round(memory_mb, 1), descriptors))

@@ -1,4 +1,4 @@
-"""What the profile `auth` measures, as data: the ways to come in, what each is compared with, and what was promised of it."""
+"""What the profile `auth` measures, as data: ways to come in, what each is compared with, and what was promised."""
 
 from __future__ import annotations
 
