@@ -1,86 +1,54 @@
 """Comparisons of builds that are known to be equal, and of one with a handler that takes 5 % longer.
 
-`python -m tests.drill.comparisons FILE` writes the medians of each turn of 20 repetitions of both, for the tests of the
-verdict. Every repetition starts its services anew, because two starts of one build differ too. Services and client
-share one processor, so that the scheduler's choices are not what is compared.
+`python -m tests.drill.comparisons FILE` writes the medians of the turns of 20 comparisons of both kinds, for the tests
+of the verdict. The 5 % are of a request's whole time on one connection.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-from atraso.stress.beside import Beside
+from atraso.stress.beside import Beside, builds
 from atraso.stress.machine import now, this_machine, versions
-from atraso.stress.placement import Placement
-from atraso.stress.record import Record
-from atraso.stress.target import named
+from atraso.stress.runs import Run
 
-REPETITIONS, TURNS, REQUESTS = 20, 100, 100
+COMPARISONS, STARTS, TURNS, REQUESTS = 20, 8, 20, 200
 SLOWER_BY = 0.05
 
 
-@contextlib.contextmanager
-def built(extra_us: float) -> Iterator[str]:
-    """Run a service whose handler takes *extra_us* longer, and give its address."""
-    with tempfile.TemporaryDirectory() as data:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.drill.slowed", str(extra_us), "serve", "--port", "0", "--workers", "1"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "ATRASO_DATA": data},
-        )
-        try:
-            assert process.stdout is not None
-            found = re.search(rb"http://[\d.:]+", process.stdout.readline())
-            assert found is not None
-            yield found[0].decode()
-        finally:
-            process.terminate()
-            process.communicate()
+def build(extra_us: float) -> list[str]:
+    """Return the command of a build whose handler takes *extra_us* longer."""
+    return [sys.executable, "-m", "tests.drill.slowed", str(extra_us)]
 
 
-def beside(first: str, second: str) -> tuple[Record, Record]:
-    """Return the records of two services measured beside each other."""
-    run = Beside(named(first, None, owned=False), named(second, None, owned=False), TURNS, REQUESTS)
+def measured(extra_us: float, starts: int) -> tuple[list[list[float]], list[list[float]]]:
+    """Return the medians of each turn (in microseconds) of each start of two builds, of which the second is slower."""
+    run = Beside(builds(build(0.0), build(extra_us)), ("A", "B"), starts=starts, turns=TURNS, requests=REQUESTS)
     run.measure(lambda *_: None)
-    return run.records()
+    first, second = ([medians_us(found) for found in record.runs] for record in run.records())
+    return first, second
 
 
-def medians_us(record: Record) -> list[float]:
+def medians_us(run: Run) -> list[float]:
     """Return the median of each turn in microseconds."""
-    return [round((block.p50_ms or 0.0) * 1000, 3) for block in record.runs[0].blocks]
+    return [round((block.p50_ms or 0.0) * 1000, 2) for block in run.blocks]
 
 
 def main(file: Path) -> None:
-    """Measure, and write what was measured after each repetition."""
-    found: dict[str, list[list[list[float]]]] = {"equal": [], "slower": []}
-    about = {"date": now(), "machine": vars_of(this_machine()), "versions": versions()}
-    placement = Placement()
-    with placement.with_services():
-        with built(0.0) as one, built(0.0) as other:
-            base = beside(one, other)[0]
-        assert base.runs[0].latency is not None
-        extra_us = SLOWER_BY * base.runs[0].latency.p50_ms * 1000
-        for n in range(REPETITIONS):
-            with built(0.0) as one, built(0.0) as other, built(extra_us) as slow:
-                for name, second in (("equal", other), ("slower", slow)):
-                    found[name].append([medians_us(record) for record in beside(one, second)])
-            text = {"about": about, "extra_us": round(extra_us, 3), "turns": TURNS, "requests": REQUESTS, **found}
-            file.write_text(json.dumps(text, separators=(",", ":")).replace("]],", "]],\n") + "\n")
-            print(n + 1, extra_us, flush=True)  # noqa: T201
-
-
-def vars_of(machine: object) -> dict[str, object]:
-    """Return the fields of a struct."""
-    return {name: getattr(machine, name) for name in machine.__struct_fields__}  # type: ignore[attr-defined]
+    """Measure, and write what was measured after each comparison."""
+    machine = this_machine()
+    about = {name: getattr(machine, name) for name in machine.__struct_fields__}
+    found: dict[str, list[object]] = {"equal": [], "slower": []}
+    base = sorted(median for turns in measured(0.0, 3)[0] for median in turns)
+    extra_us = round(SLOWER_BY * base[len(base) // 2], 3)
+    text = {"date": now(), "machine": about, "versions": versions(), "extra_us": extra_us, "requests": REQUESTS}
+    for n in range(COMPARISONS):
+        for name, extra in (("equal", 0.0), ("slower", extra_us)):
+            found[name].append(measured(extra, STARTS))
+        file.write_text(json.dumps({**text, **found}, separators=(",", ":")).replace("]],", "]],\n") + "\n")
+        print(n + 1, extra_us, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from atraso.stress.beside import Pair
     from atraso.stress.compare import Comparison
     from atraso.stress.record import Record
+    from atraso.stress.store import Kept
 
 TABLE_WIDTH = 126
 EXIT_SLOWER, EXIT_UNTOLD, EXIT_INTERRUPTED = 1, 2, 130
@@ -96,6 +98,7 @@ def show(run: str, html: Path | None, as_json: bool) -> None:
 Examples:
   atraso stress compare last-1 last
   atraso stress compare http://127.0.0.1:5000 http://127.0.0.1:5001
+  atraso stress compare ../before/.venv/bin/atraso .venv/bin/atraso
 
 \b
 Exit codes: 0 the second is not slower; 1 it is; 2 it cannot be told; 130 interrupted.
@@ -103,26 +106,35 @@ Exit codes: 0 the second is not slower; 1 it is; 2 it cannot be told; 130 interr
 )
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--turns", type=click.IntRange(5, 10_000), default=100, show_default=True, help="Of two services.")
-@click.option("--requests", type=click.IntRange(20, 100_000), default=100, show_default=True, help="A turn.")
+@click.option("--starts", type=click.IntRange(1, 1000), default=8, show_default=True, help="Of each of two builds.")
+@click.option("--turns", type=click.IntRange(5, 10_000), default=20, show_default=True, help="A start.")
+@click.option("--requests", type=click.IntRange(20, 100_000), default=200, show_default=True, help="A turn.")
 @click.option("--i-own-this-target", "owned", is_flag=True, help="Load services that are not on this machine.")
 @_json
-def compare(first: str, second: str, turns: int, requests: int, owned: bool, as_json: bool) -> None:
-    """Say whether B is slower than A, or only looks it: two runs that were kept, or two services that run.
+def compare(first: str, second: str, starts: int, turns: int, requests: int, owned: bool, as_json: bool) -> None:
+    """Say whether B is slower than A, or only looks it: two kept runs, two services that run, or two builds.
 
-    Two services are measured beside each other, turn by turn, asked with the key in ATRASO_KEY; runs are compared by
-    their repetitions (--repeat) where there are enough of them, else by their parts. "Slower" is said when the 99 %
-    interval of the ratio of speeds says so, and it is more than two starts of one build differ by (2.5 %).
+    Builds are named by their `atraso` command, started again and again, and asked turn by turn beside each other: that
+    is what shows a few per cent. Services that run are asked in the same way, with the key in ATRASO_KEY; but two
+    starts of one build differ by up to 5 %, so less is no difference there. Runs are compared by their repetitions
+    (--repeat) where there are 5 or more of each, else by their parts. "Slower" is said when the 99 % interval of the
+    ratio of speeds says so.
     """
     from atraso.cli.show import say
     from atraso.settings import load_settings
+    from atraso.stress.beside import builds, services
     from atraso.stress.compare import SLOWER, UNTOLD
     from atraso.stress.compare import compare as compared
     from atraso.stress.store import Kept
+    from atraso.stress.target import named
 
     kept = Kept(load_settings(os.environ).data)
     if "://" in first and "://" in second:
-        found = _beside(kept, first, second, turns, requests, owned=owned)
+        key = os.environ.get("ATRASO_KEY")
+        pair = services(named(first, key, owned=owned), named(second, key, owned=owned))
+        found = _beside(kept, pair, (first, second), (1, turns * starts, requests))
+    elif _is_build(first) and _is_build(second):
+        found = _beside(kept, builds([first], [second]), (first, second), (starts, turns, requests))
     else:
         (name, one), (other_name, other) = kept.read(first), kept.read(second)
         say(f"{other_name} beside {name}")
@@ -145,17 +157,19 @@ def compare(first: str, second: str, turns: int, requests: int, owned: bool, as_
         sys.exit(EXIT_SLOWER)
 
 
-def _beside(kept: object, first: str, second: str, turns: int, requests: int, *, owned: bool) -> Comparison:
+def _is_build(word: str) -> bool:
+    return Path(word).is_file() and os.access(word, os.X_OK)
+
+
+def _beside(kept: Kept, pair: Pair, names: tuple[str, str], sizes: tuple[int, int, int]) -> Comparison:
+    """Measure a pair beside each other, keep a record of each, and return the comparison."""
     from atraso.cli.show import bar, say
     from atraso.stress.beside import Beside
     from atraso.stress.compare import compare as compared
     from atraso.stress.record import keep
-    from atraso.stress.store import Kept
-    from atraso.stress.target import named
 
-    assert isinstance(kept, Kept)
-    key = os.environ.get("ATRASO_KEY")
-    run = Beside(named(first, key, owned=owned), named(second, key, owned=owned), turns, requests)
+    starts, turns, requests = sizes
+    run = Beside(pair, names, starts=starts, turns=turns, requests=requests)
     interrupted = False
     try:
         with bar("asking in turn") as progress:

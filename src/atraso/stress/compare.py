@@ -1,9 +1,9 @@
 """Whether one run is slower than another, or only looks it: a bootstrap interval of the ratio of their speeds.
 
-What was measured turn by turn beside each other is resampled turn by turn (Künsch 1989), and so are the repetitions of
-a run. A run at another time is as far off as another part of the same run may be, so there a single part of each is
-drawn: whole minutes of noise are no difference then. Medians are resampled, which a few disturbed turns do not move.
-Two starts of one build differ too, by how its memory happens to lie: less than that is no difference.
+Two starts of one build differ, by how its memory happens to lie, so it takes several starts of each to see a small
+difference: those are resampled (Künsch 1989), in pairs where each was measured turn by turn beside the other. What a
+single start of each can show is more than starts differ by. A run at another time is as far off as another part of the
+same run may be, so there a single part of each is drawn: whole minutes of noise are no difference then.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from atraso.stress.runs import Run
 
 CONFIDENCE = 0.99
 RESAMPLES = 4000
-# Of 20 pairs of starts of the same build none differed by more than 2 % (tests/stress/data/comparisons.json).
-LEAST_DIFFERENCE = 0.025
+# What is said of a difference of less than this is more than the method can promise.
+LEAST_DIFFERENCE = 0.01
+# As far do two starts of one build differ in speed, with all else equal (tests/stress/data/comparisons.json).
+STARTS_DIFFER = 0.05
 # With fewer values the interval of a bootstrap is narrower than it says.
 LEAST = 5
 SLOWER, FASTER, SAME, UNTOLD = "slower", "faster", "no difference", "cannot be told"
@@ -75,10 +77,17 @@ def compare(first: Record, second: Record) -> Comparison:
 
 
 def ratio_of_pairs(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float]:
-    """Return the ratio second : first of speeds measured in pairs, with its interval."""
+    """Return the ratio second : first of what was measured in pairs of turns, with the interval of their median."""
     logs = np.log(np.asarray(second)) - np.log(np.asarray(first))
     drawn = logs[np.random.default_rng(_SEED).integers(0, len(logs), (RESAMPLES, len(logs)))]
     return _interval(float(np.median(logs)), np.median(drawn, axis=1))
+
+
+def ratio_of_starts(ratios: Sequence[float]) -> tuple[float, float, float]:
+    """Return the mean of *ratios* that several pairs of starts had, with its interval."""
+    logs = np.log(np.asarray(ratios))
+    drawn = logs[np.random.default_rng(_SEED).integers(0, len(logs), (RESAMPLES, len(logs)))]
+    return _interval(float(logs.mean()), drawn.mean(axis=1))
 
 
 def ratio_of_repetitions(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float]:
@@ -96,11 +105,17 @@ def ratio_of_parts(first: Sequence[float], second: Sequence[float]) -> tuple[flo
     return _interval(float(np.median(logs[1]) - np.median(logs[0])), every)
 
 
-def verdict_of(low: float, high: float) -> str:
-    """Return what an interval of the ratio of speeds says."""
-    if high < 1 - LEAST_DIFFERENCE:
+def verdict_of(low: float, high: float, least: float) -> str:
+    """Return what an interval of the ratio of speeds says, where less than *least* is no difference."""
+    if high < 1 - least:
         return SLOWER
-    return FASTER if low > 1 + LEAST_DIFFERENCE else SAME
+    return FASTER if low > 1 / (1 - least) else SAME
+
+
+def _of_turns(first: Run, second: Run) -> float:
+    """Return the ratio of the times that a request took."""
+    ours, theirs = (_parts([run], closed=False) for run in (first, second))
+    return ratio_of_pairs(ours, theirs)[0] if len(ours) == len(theirs) else first.rate / second.rate
 
 
 def _interval(middle: float, drawn: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -123,17 +138,22 @@ def _difference(step: str, first: list[Run], second: list[Run], *, beside: bool)
     if min(len(ours), len(theirs)) < LEAST:
         why = f"there are {min(len(ours), len(theirs))} values to compare: run it for longer, or with --repeat {LEAST}"
         return Difference(step, figure, 0.0, 0.0, 1.0, 0.0, float("inf"), UNTOLD, why)
-    if beside and len(ours) == len(theirs):
+    least = LEAST_DIFFERENCE if min(len(first), len(second)) >= LEAST else STARTS_DIFFER
+    if beside and len(first) == len(second) >= LEAST:
+        how = f"{len(first)} starts of each, turn by turn beside each other"
+        pairs = zip(first, second, strict=True)
+        found = ratio_of_starts([_of_turns(one, other) for one, other in pairs])
+    elif beside and len(ours) == len(theirs):
         how = f"{len(ours)} turns beside each other"
         found = ratio_of_pairs(ours, theirs)
-    elif min(len(first), len(second)) >= LEAST:
+    elif least == LEAST_DIFFERENCE:
         found = ratio_of_repetitions(ours, theirs)
     else:
         found = ratio_of_parts(ours, theirs)
     if figure == "median ms":  # the less time, the more speed
         found = (1 / found[0], 1 / found[2], 1 / found[1])
     ratio, low, high = found
-    verdict = verdict_of(low, high)
+    verdict = verdict_of(low, high, least)
     return Difference(step, figure, float(np.median(ours)), float(np.median(theirs)), ratio, low, high, verdict, how)
 
 

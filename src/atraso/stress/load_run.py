@@ -112,15 +112,15 @@ class LoadRun:
         """
         histogram.check()
         self._limits = (raise_open_files()[1],)
-        with contextlib.ExitStack() as stack:
-            progress("starting the service", 0, 1)
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atraso-stress-load-")))
-            target = self._named or stack.enter_context(own(self._profile))
-            check(target)
-            bench = Bench(target, float(self._profile.seconds), folder, progress, self._say)
-            if self._profile.search is Search.RAMP:
-                bench = replace(bench, top=self._ramp(bench))
-            for _ in range(self._told.repeat):
+        for _ in range(self._told.repeat):  # each with a start of its own: two starts of one build differ
+            with contextlib.ExitStack() as stack:
+                progress("starting the service", 0, 1)
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atraso-stress-load-")))
+                target = self._named or stack.enter_context(own(self._profile))
+                check(target)
+                bench = Bench(target, float(self._profile.seconds), folder, progress, self._say)
+                if self._profile.search is Search.RAMP:
+                    bench = replace(bench, top=self._ramp(bench))
                 self._drive(bench)
 
     def _drive(self, bench: Bench) -> None:

@@ -117,7 +117,10 @@ def time_diagram(record: Record, title: str, of: Callable[[Run], Sequence[int]])
         "a second",
         _lines(curves, across, upwards),
         tuple(Tick(round(across(mark), 1), f"{mark:g}") for mark in marks),
-        tuple(Tick(round(upwards(most * n / 4), 1), f"{most * n / 4:,.4g}") for n in range(5)),
+        tuple(
+            Tick(round(upwards(most * n / 4), 1), f"{most * n / 4:,.6g}" if most < 10 else f"{most * n / 4:,.0f}")
+            for n in range(5)
+        ),
         "; ".join(f"{run.name}: {run.rate:,.0f} good answers a second, {run.failed:,} failed" for run in runs),
     )
 

@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ START_WITHIN_S = 60.0
 STOP_WITHIN_S = 15.0
 PREFIX = "ATRASO_"
 ISSUER = "atraso-stress"
+OWN_COMMAND = (sys.executable, "-m", "atraso")
 _READY = re.compile(rb"is ready: https?://127\.0\.0\.1:(\d+)")
 
 
@@ -88,14 +89,19 @@ def launched(
 
 
 @contextlib.contextmanager
-def launched_with(variables: Mapping[str, str], name: str, workers: int = 1) -> Iterator[Callable[[], Service]]:
-    """Run a service as `launched` does, with some *workers*; *name* is what it is called where it does not start."""
+def launched_with(
+    variables: Mapping[str, str], name: str, workers: int = 1, command: Sequence[str] = ()
+) -> Iterator[Callable[[], Service]]:
+    """Run a service as `launched` does, with some *workers*; *name* is what it is called where it does not start.
+
+    The *command* is what stands before `serve`, of another build.
+    """
     log = Path(variables["ATRASO_DATA"]) / "service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
     with log.open("wb") as told:
         process = subprocess.Popen(  # noqa: S603 - no shell
-            [sys.executable, "-m", "atraso", "serve", "--host", "127.0.0.1", "--port", "0", "--workers", str(workers)],
+            [*(command or OWN_COMMAND), "serve", "--host", "127.0.0.1", "--port", "0", "--workers", str(workers)],
             env=environment | dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
