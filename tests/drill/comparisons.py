@@ -1,7 +1,7 @@
 """Comparisons of builds that are known to be equal, and of one with a handler that takes 5 % longer.
 
-`python -m tests.drill.comparisons FILE` writes the medians of the turns of 20 comparisons of both kinds, for the tests
-of the verdict. The 5 % are of a request's whole time on one connection.
+`python -m tests.drill.comparisons FILE [COUNT]` writes the medians of the turns of 20 comparisons of both kinds, or of
+COUNT more, for the tests of the verdict. The 5 % are of a request's whole time on one connection.
 """
 
 from __future__ import annotations
@@ -36,20 +36,23 @@ def medians_us(run: Run) -> list[float]:
     return [round((block.p50_ms or 0.0) * 1000, 2) for block in run.blocks]
 
 
-def main(file: Path) -> None:
-    """Measure, and write what was measured after each comparison."""
-    machine = this_machine()
-    about = {name: getattr(machine, name) for name in machine.__struct_fields__}
-    found: dict[str, list[object]] = {"equal": [], "slower": []}
-    base = sorted(median for turns in measured(0.0, 3)[0] for median in turns)
-    extra_us = round(SLOWER_BY * base[len(base) // 2], 3)
-    text = {"date": now(), "machine": about, "versions": versions(), "extra_us": extra_us, "requests": REQUESTS}
-    for n in range(COMPARISONS):
-        for name, extra in (("equal", 0.0), ("slower", extra_us)):
-            found[name].append(measured(extra, STARTS))
-        file.write_text(json.dumps({**text, **found}, separators=(",", ":")).replace("]],", "]],\n") + "\n")
-        print(n + 1, extra_us, flush=True)  # noqa: T201
+def main(file: Path, count: int) -> None:
+    """Measure *count* more comparisons, and write what was measured after each of them."""
+    if file.exists():
+        text = json.loads(file.read_text("utf-8"))
+    else:
+        machine = this_machine()
+        about = {name: getattr(machine, name) for name in machine.__struct_fields__}
+        base = sorted(median for turns in measured(0.0, 3)[0] for median in turns)
+        extra_us = round(SLOWER_BY * base[len(base) // 2], 3)
+        text = {"date": now(), "machine": about, "versions": versions(), "extra_us": extra_us, "requests": REQUESTS}
+        text |= {"equal": [], "slower": []}
+    for _ in range(count):
+        for name, extra in (("equal", 0.0), ("slower", text["extra_us"])):
+            text[name].append(measured(extra, STARTS))
+        file.write_text(json.dumps(text, separators=(",", ":")).replace("]],", "]],\n") + "\n")
+        print(len(text["equal"]), text["extra_us"], flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else COMPARISONS)

@@ -128,7 +128,7 @@ class LoadRun:
         for step in self._profile.steps:
             of_top = any(stage.of_top for stage in step.stages)
             if self._profile.search is Search.KNEE:
-                if knee_found and not of_top:
+                if (knee_found and not of_top) or (of_top and self._top == 0):
                     continue
                 bench = replace(bench, top=self._top)
             run = self._done(step, bench)

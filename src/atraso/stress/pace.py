@@ -64,6 +64,8 @@ class Offering:
         count = plan.processes
         # Started together: a process is up in less.
         begin_at = time.monotonic() + (START_WITHIN_S if count > 1 else 0.0)
+        # A process that is told to stop before it listens to that would end without a word.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._processes = [
             subprocess.Popen(
                 [sys.executable, "-m", "atraso.stress.pacer"],
@@ -72,6 +74,7 @@ class Offering:
             )
             for _ in range(count)
         ]  # fmt: skip
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for n, process in enumerate(self._processes):
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError):

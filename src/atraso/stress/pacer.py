@@ -164,12 +164,24 @@ class Pacer:
                 self._reconnect(now)
             self._listen(min(due, self._until, self._resting[0][0] if self._resting else NEVER))
             now = time.monotonic()
+        if not self.met.stopped:
+            self._offer_late(dues[n:])
+            n = count
         self.met.planned = n
         drained = time.monotonic() + order.drain_s
         while (self._due_of or self._queue) and time.monotonic() < drained:
             if self._missing:
                 self._reconnect(time.monotonic())
             self._listen(time.monotonic() + 0.1)
+
+    def _offer_late(self, dues: list[float]) -> None:
+        """Ask what was due in time, but not by this process."""
+        for due in dues:
+            if self._free:
+                self._ask(self._free.popleft(), self._began + due)
+            else:
+                self._queue.append(self._began + due)
+            self._note_lateness(time.monotonic() - self._began - due)
 
     def _note_lateness(self, late_s: float) -> None:
         if self._order.raw:
@@ -332,6 +344,7 @@ def main() -> None:
     """Run the order on standard input, and write what was met to standard output."""
     pacer = Pacer(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Order))
     signal.signal(signal.SIGINT, pacer.stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked until it could be heeded
     gc.disable()  # nothing here is a cycle, and a collection would make it late
     pacer.run()
     with contextlib.suppress(BrokenPipeError):
