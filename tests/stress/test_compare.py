@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,31 +13,10 @@ from atraso.stress.beside import STEP, _run
 from atraso.stress.compare import FASTER, SAME, SLOWER, UNTOLD, compare
 from atraso.stress.machine import Machine
 from atraso.stress.profiles import StressError
-from atraso.stress.record import Record
-from atraso.stress.runs import Block, Run
+from tests.stress.made import closed, noisy, record
 
 RECORDED = json.loads((Path(__file__).parent / "data" / "comparisons.json").read_text("utf-8"))
-MACHINE = Machine("a processor", 2, 8.0, "a system", "a kernel", 0.1)
 OF_20 = 19
-
-
-def record(*runs: Run, session: str | None = None) -> Record:
-    return Record(
-        profile="challenge", date="2026-01-01T00:00:00+00:00", command="", machine=MACHINE, versions={}, settings={},
-        runs=runs, session=session, took_s=1.0,
-    )  # fmt: skip
-
-
-def closed(rates: list[float], name: str = "3 threads", **more: Any) -> Run:
-    whole = Run(
-        name=name, driver="wrk", loop="closed", asked={}, took_s=1.0, answers=1, good=1, rate=float(np.mean(rates)),
-        figures={}, blocks=tuple(Block(rate) for rate in rates),
-    )  # fmt: skip
-    return msgspec.structs.replace(whole, **more)
-
-
-def noisy(rate: float, seed: int, spread: float = 0.02, count: int = 10) -> list[float]:
-    return (rate * np.exp(np.random.default_rng(seed).normal(0, spread, count))).tolist()
 
 
 def verdict_of(comparison: list[list[list[float]]]) -> str:
