@@ -13,19 +13,20 @@ from pathlib import Path
 from atraso.stress.beside import Beside, builds
 from atraso.stress.machine import now, this_machine, versions
 from atraso.stress.runs import Run
+from tests.drill.slowed import round_us
 
 COMPARISONS, STARTS, TURNS, REQUESTS = 20, 8, 20, 200
 SLOWER_BY = 0.05
 
 
-def build(extra_us: float) -> list[str]:
-    """Return the command of a build whose handler takes *extra_us* longer."""
-    return [sys.executable, "-m", "tests.drill.slowed", str(extra_us)]
+def build(rounds: int) -> list[str]:
+    """Return the command of a build whose handler goes round so often before it answers."""
+    return [sys.executable, "-m", "tests.drill.slowed", str(rounds)]
 
 
-def measured(extra_us: float, starts: int) -> tuple[list[list[float]], list[list[float]]]:
+def measured(rounds: int, starts: int) -> tuple[list[list[float]], list[list[float]]]:
     """Return the medians of each turn (in microseconds) of each start of two builds, of which the second is slower."""
-    run = Beside(builds(build(0.0), build(extra_us)), ("A", "B"), starts=starts, turns=TURNS, requests=REQUESTS)
+    run = Beside(builds(build(0), build(rounds)), ("A", "B"), starts=starts, turns=TURNS, requests=REQUESTS)
     run.measure(lambda *_: None)
     first, second = ([medians_us(found) for found in record.runs] for record in run.records())
     return first, second
@@ -43,15 +44,22 @@ def main(file: Path, count: int) -> None:
     else:
         machine = this_machine()
         about = {name: getattr(machine, name) for name in machine.__struct_fields__}
-        base = sorted(median for turns in measured(0.0, 3)[0] for median in turns)
-        extra_us = round(SLOWER_BY * base[len(base) // 2], 3)
-        text = {"date": now(), "machine": about, "versions": versions(), "extra_us": extra_us, "requests": REQUESTS}
+        base = sorted(median for turns in measured(0, 3)[0] for median in turns)
+        rounds = round(SLOWER_BY * base[len(base) // 4] / round_us())
+        text = {
+            "date": now(),
+            "machine": about,
+            "versions": versions(),
+            "rounds": rounds,
+            "base_us": base[len(base) // 4],
+            "requests": REQUESTS,
+        }
         text |= {"equal": [], "slower": []}
     for _ in range(count):
-        for name, extra in (("equal", 0.0), ("slower", text["extra_us"])):
-            text[name].append(measured(extra, STARTS))
+        for name, rounds in (("equal", 0), ("slower", text["rounds"])):
+            text[name].append(measured(rounds, STARTS))
         file.write_text(json.dumps(text, separators=(",", ":")).replace("]],", "]],\n") + "\n")
-        print(len(text["equal"]), text["extra_us"], flush=True)  # noqa: T201
+        print(len(text["equal"]), text["rounds"], flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
