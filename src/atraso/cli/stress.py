@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from atraso.cli.stress_kept import compare, kept_in, list_runs, show
+from atraso.cli.stress_kept import as_ctrl_c, compare, kept_in, list_runs, show
 
 if TYPE_CHECKING:
     from atraso.settings import Settings
@@ -180,16 +178,6 @@ def _measured(run: Measuring) -> bool:
                 raise
             return True
     return False
-
-
-@contextmanager
-def as_ctrl_c() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C while the block runs: the services are stopped."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _keep(record: Record, data: Path, out: Path | None, *, as_json: bool) -> None:

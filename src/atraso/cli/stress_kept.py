@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,7 +175,7 @@ def _beside(kept: Kept, pair: Pair, names: tuple[str, str], sizes: tuple[int, in
     run = Beside(pair, names, starts=starts, turns=turns, requests=requests)
     interrupted = False
     try:
-        with bar("asking in turn") as progress:
+        with as_ctrl_c(), bar("asking in turn") as progress:
             run.measure(progress)
     except KeyboardInterrupt:
         if not run.has_rows:
@@ -186,6 +189,16 @@ def _beside(kept: Kept, pair: Pair, names: tuple[str, str], sizes: tuple[int, in
     if interrupted:
         sys.exit(EXIT_INTERRUPTED)
     return compared(*records)
+
+
+@contextmanager
+def as_ctrl_c() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C while the block runs: the services are stopped."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def kept_in(record: Record, data: Path, out: Path | None) -> tuple[list[Path], str, Comparison | None]:
