@@ -100,8 +100,9 @@ class Beside:
             for target in targets
         )
         try:
-            with first, second:
+            with first, contextlib.ExitStack() as opened:
                 first.block(WARM_UP)
+                opened.enter_context(second)  # not before: a connection that says nothing is closed after a while
                 second.block(WARM_UP)
                 for turn in range(self._turns):
                     at_turn(turn)

@@ -93,5 +93,10 @@ def _is_whole(answer: bytes) -> bool:
     head = answer.find(_HEAD_END)
     if head < 0:
         return False
-    at = answer.find(_LENGTH, 0, head) + len(_LENGTH)
+    at = answer.find(_LENGTH, 0, head)
+    if at < 0:  # as the service does not write it, but others do
+        at = answer[:head].lower().find(_LENGTH)
+        if at < 0:
+            raise StressError("An answer does not say how long it is, so it cannot be told when it is whole.")
+    at += len(_LENGTH)
     return len(answer) >= head + len(_HEAD_END) + int(answer[at : answer.find(b"\r", at)])

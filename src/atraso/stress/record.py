@@ -85,7 +85,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             f"{run.name}: {kept.sentence}"
             for run in self.runs
             for kept in run.promises
-            if not kept.held and not run.void and not run.partial
+            if not kept.held and not run.partial and not (run.void and kept.is_of_time)
         ]
         if self.top_rate == 0:
             found.append("no rate that was tried held the service's promise")
@@ -94,7 +94,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def voids(self) -> list[str]:
         """A sentence for each promise of a run that measured its own load generator."""
-        return [f"{run.name}: {run.void}" for run in self.runs if run.void and run.promises]
+        return [
+            f"{run.name}: {run.void}" for run in self.runs if run.void and any(kept.is_of_time for kept in run.promises)
+        ]
 
     @property
     def verdict(self) -> str:

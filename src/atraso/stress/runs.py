@@ -12,6 +12,7 @@ from atraso.stress.watch import Usage
 
 BLOCKS = 10
 SILENT_S = 2
+OF_TIME = frozenset({Figure.P99_MS, Figure.P999_MS, Figure.RECOVERY_S, Figure.RATE})
 
 
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -22,6 +23,11 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     held: bool
     at_least: float | None = None
     at_most: float | None = None
+
+    @property
+    def is_of_time(self) -> bool:
+        """Whether a load generator that was late itself has spoilt the measure; failures it has not."""
+        return self.figure in OF_TIME
 
     @property
     def sentence(self) -> str:
