@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 5000
 WORKERS ?= 2
+PROFILE ?= challenge
 DATA ?= ../shared/data/scl_2017.csv.gz
 AT_HAND = $(if $(wildcard $(DATA)),ATRASO_SCL_DATA=$(abspath $(DATA)))
 
@@ -34,7 +35,7 @@ $(VENV)/.base: $(VENV)/.python pyproject.toml requirements.lock
 $(VENV)/.dev: $(VENV)/.base scripts/debian_packages.py
 	@echo "Installing what training and tests need (once) ..."
 	@$(BIN)/python scripts/debian_packages.py
-	@$(call install,train nyc ldap postgres otel dev)
+	@$(call install,train nyc ldap postgres stress otel dev)
 	@touch $@
 
 # Each rival of the benchmark has an environment of its own: nothing of it is in the product's.
@@ -82,6 +83,9 @@ notebook: $(VENV)/.dev ## The notebook on http://127.0.0.1:8881, with a token (D
 drill: $(VENV)/.dev ## Figures and faults at full size: start, memory, stop, training, batches (DATA=)
 	$(AT_HAND) $(BIN)/python -m pytest -s --timeout 1800 tests/drill
 
+stress: $(VENV)/.dev ## 45 s of load with 1, 3 and 6 threads, everything on; kept, and compared with the last (PROFILE=)
+	$(BIN)/atraso stress --profile $(PROFILE)
+
 bench: $(VENV)/.dev $(RIVALS:%=.venv-peers/%/.done) ## Throughput beside nginx, FastAPI and Flask; writes benchmarks/results
 	$(BIN)/python -m benchmarks.run
 
@@ -93,4 +97,4 @@ clean: ## Remove the environment and everything made by tools
 	rm -rf $(VENV) .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help lock run train observe test check generate notebook drill bench bench-peers clean
+.PHONY: help lock run train observe test check generate notebook drill stress bench bench-peers clean

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from atraso.stress.questions import CHALLENGE_PATH, PREDICTIONS
 from benchmarks.processes import Service
-from benchmarks.questions import CHALLENGE_PATH, PREDICTIONS
 from benchmarks.rivals import mlserver
 
 COMPARED = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.questions import CHALLENGE_PATH, PREDICTIONS
+from atraso.stress.questions import CHALLENGE_PATH, PREDICTIONS
 from benchmarks.rivals import mlserver
 from benchmarks.wrk import CONNECTIONS
 

@@ -34,9 +34,9 @@ from atraso.serving.gate import Gate, ServerLimits
 from atraso.serving.identifiers import Identifiers
 from atraso.serving.protocol import LimitedProtocol
 from atraso.serving.server import LimitedServer
+from atraso.stress.questions import PREDICTIONS, body_of, questions
 from atraso.telemetry.cells import Recorder
 from benchmarks.machine import describe
-from benchmarks.questions import PREDICTIONS, body_of, questions
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.proc import children_of, cpu_seconds_of, memory_of, nice_of
+from atraso.stress.proc import children_of, cpu_seconds_of, memory_of, nice_of
 
 ROOT = Path(__file__).parents[1]
 HOST = "127.0.0.1"

@@ -17,7 +17,7 @@ from atraso.core.flights import DepartureTable, FlightTable
 from atraso.core.keys import MINUTES_A_DAY
 from atraso.core.leads import LEAD_BY_NAME
 from atraso.core.replay import Replay
-from benchmarks.questions import questions
+from atraso.stress.questions import questions
 
 REPEATS = 7
 BATCH = 10_000

@@ -17,6 +17,7 @@ from typing import Any
 
 from atraso.artefact.manifest import Manifest
 from atraso.artefact.scorer import load_scorer
+from atraso.stress.questions import DISTINCT, NEW_DISTINCT, body_of, challenge_bodies, questions, write_bodies
 from benchmarks import scoring
 from benchmarks.agreement import answers_of, compare
 from benchmarks.contenders import (
@@ -36,7 +37,6 @@ from benchmarks.contenders import (
 )
 from benchmarks.machine import command_line, describe, installed
 from benchmarks.processes import NotStartedError, Service, free_port, running
-from benchmarks.questions import DISTINCT, NEW_DISTINCT, body_of, challenge_bodies, questions, write_bodies
 from benchmarks.rivals import mlserver
 from benchmarks.services import launch, python_of, queued_bytes
 from benchmarks.wrk import CONNECTIONS, THREADS, Load, drive, measure

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import render as render_benchmarks
-from scripts import render_card, render_cli, render_security, render_settings
+from scripts import render_card, render_cli, render_security, render_settings, render_stress
 
 PAGES: dict[Path, Callable[[], str]] = {
     render_cli.PAGE: render_cli.render,
@@ -15,6 +15,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     render_card.PAGE: render_card.card,
     render_card.DIAGRAM: render_card.diagram,
     render_security.PAGE: render_security.render,
+    render_stress.PAGE: render_stress.render,
     Path("benchmarks/results/README.md"): render_benchmarks.rendered,
 }
 

@@ -8,8 +8,8 @@ import pytest
 
 from atraso.artefact.scorer import Scorer, load_scorer
 from atraso.serving.app import Worker, create_app
+from atraso.stress.questions import CHALLENGE_PATH, PREDICTIONS, questions
 from benchmarks.agreement import WrongAnswersError, comparable, compare
-from benchmarks.questions import CHALLENGE_PATH, PREDICTIONS, questions
 from benchmarks.rivals import mlserver
 from benchmarks.rivals.answers import Answers
 from benchmarks.session import bodies_of

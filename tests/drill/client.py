@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from atraso.stress.questions import PREDICTIONS, body_of
 from benchmarks.processes import HOST, Service
-from benchmarks.questions import PREDICTIONS, body_of
 from tests.drill.service import flights
 
 JSON = {"Content-Type": "application/json"}

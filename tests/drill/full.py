@@ -15,9 +15,9 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from atraso.bootstrap.ledger_side import KEEPER_NICENESS
-from benchmarks.proc import children_of, nice_of
+from atraso.stress.proc import children_of, nice_of
+from atraso.stress.questions import PREDICTIONS, body_of
 from benchmarks.processes import HOST, ROOT, Service, clean_environment, free_port, stop
-from benchmarks.questions import PREDICTIONS, body_of
 from tests.drill.service import ATRASO, WORKERS, flights, until
 
 DRAINED_WITHIN_S = 300.0

@@ -1,17 +1,15 @@
-"""Load from a process of its own (`tests.drill.pacer`), and what came of it."""
+"""Load from a process of its own (`atraso.stress.pacer`), and what came of it."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from benchmarks.processes import ROOT
+from atraso.stress import pace
+from atraso.stress.pacer import Met
 from tests.drill.client import percentile
 
 
@@ -28,6 +26,18 @@ class Plan:
     seconds: float
     rate: float | None = None
     heed: bool = True
+
+    def paced(self) -> pace.Plan:
+        """Return the same as the pacer takes it."""
+        return pace.Plan(
+            self.port,
+            [text.encode("latin-1") for text in self.requests],
+            self.connections,
+            self.seconds,
+            ((self.seconds, self.rate),) if self.rate else (),
+            heed=self.heed,
+            raw=True,
+        )
 
 
 @dataclass(frozen=True)
@@ -74,35 +84,27 @@ class Load:
 class Offering:
     """A load that is under way."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.drill.pacer"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(asdict(plan)).encode())
-        self._process.stdin.close()
-        self._process.stdin = None
+    def __init__(self, offered: pace.Offering) -> None:
+        self._offered = offered
 
     def met(self) -> Load:
         """Wait for its end and return what it met."""
-        said, _ = self._process.communicate(timeout=600)
-        assert self._process.returncode == 0
-        return Load(**json.loads(said))
+        (met,) = self._offered.met()
+        return _load(met)
 
-    def end(self) -> None:
-        """End it at once, if it still runs."""
-        self._process.kill()
-        self._process.communicate()
+
+def _load(met: Met) -> Load:
+    broken = met.broken + met.not_connected
+    return Load(
+        met.late_s, met.answers, broken, met.wrong, met.silent_refusals, met.unanswered, met.processor_s, met.until
+    )
 
 
 @contextlib.contextmanager
 def offering(plan: Plan) -> Iterator[Offering]:
     """Offer *plan* while the block runs."""
-    offered = Offering(plan)
-    try:
-        yield offered
-    finally:
-        offered.end()
+    with pace.offering(plan.paced()) as offered:
+        yield Offering(offered)
 
 
 def offer(plan: Plan) -> Load:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.proc import TICKS_A_SECOND, cpu_seconds_of
+from atraso.stress.proc import TICKS_A_SECOND, cpu_seconds_of
 from benchmarks.processes import Service
 from tests.drill.figures import tell
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from atraso.artefact.bundle import BUNDLED, read_manifest
+from atraso.stress.questions import PREDICTIONS, body_of, questions
 from benchmarks.processes import Service, free_port, running
-from benchmarks.questions import PREDICTIONS, body_of, questions
 
 ATRASO = Path(sys.executable).with_name("atraso")
 WORKERS = 2

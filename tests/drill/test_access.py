@@ -15,8 +15,8 @@ from pathlib import Path
 
 from atraso.ledger.accounts import KeyRow
 from atraso.ledger.desk import Desk
+from atraso.stress.questions import PREDICTIONS, body_of
 from benchmarks.processes import HOST
-from benchmarks.questions import PREDICTIONS, body_of
 from tests.drill.figures import show, tell
 from tests.drill.full import Full, everything_on
 from tests.drill.load import Plan, offer, offering

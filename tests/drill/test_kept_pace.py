@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.proc import cpu_seconds_of
+from atraso.stress.proc import cpu_seconds_of
 from benchmarks.processes import ROOT
 from tests.drill.figures import at_least, show, tell
 from tests.drill.full import DRAINED_WITHIN_S, Full, everything_on

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from benchmarks.proc import children_of, memory_of
+from atraso.stress.proc import children_of, memory_of
 from benchmarks.processes import free_port
 from tests.drill.figures import say, show, tell
 from tests.drill.full import Full, begin, end, new_key

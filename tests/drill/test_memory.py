@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from atraso.stress.questions import PREDICTIONS, body_of
 from benchmarks.processes import Service
-from benchmarks.questions import PREDICTIONS, body_of
 from tests.drill.figures import show, tell
 from tests.drill.full import Full, everything_on
 from tests.drill.service import WORKERS, flights, serving, until

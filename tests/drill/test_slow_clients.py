@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from atraso.stress.questions import body_of
 from benchmarks.processes import HOST
-from benchmarks.questions import body_of
 from tests.drill.figures import show, tell
 from tests.drill.full import Full, everything_on
 from tests.drill.load import Load, Plan, offer

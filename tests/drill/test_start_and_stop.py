@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
+from atraso.stress.questions import PREDICTIONS, body_of
 from benchmarks.processes import HOST, ROOT, Service, clean_environment, free_port, stop, wait_until_answering
-from benchmarks.questions import PREDICTIONS, body_of
 from tests.drill.figures import show
 from tests.drill.service import ATRASO, flights, head, serving
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from atraso.stress.questions import PREDICTIONS, body_of, write_bodies
 from benchmarks.processes import HOST
-from benchmarks.questions import PREDICTIONS, body_of, write_bodies
 from benchmarks.wrk import CONNECTIONS, SCRIPT, THREADS, Burst
 from tests.drill.full import Full
 from tests.drill.service import flights

@@ -51,8 +51,8 @@ def test_a_run_is_shown_kept_and_copied(run: Callable[..., Result], tmp_path: Pa
     for label in ("no authentication", "API key", "token, known before", "token, new each request"):
         assert label in done.stdout
     assert "left out: requests/s, because --seconds 0" in done.stdout
-    (kept,) = (tmp_path / "data" / FOLDER).iterdir()
-    (copied,) = (tmp_path / "copy").iterdir()
+    (kept,) = (tmp_path / "data" / FOLDER).glob("*.json")
+    (copied,) = (tmp_path / "copy").glob("*.json")
     record = read_record(kept)
     assert record == read_record(copied)
     assert [row.name for row in record.rows] == ["open", "key", "jwt", "jwt-fresh"]
@@ -120,7 +120,7 @@ def test_ctrl_c_keeps_what_was_measured_and_stops_the_services(
     done = run("--way", "key")
     assert done.exit_code == 130
     assert "Stopped before its end" in done.stdout
-    (kept,) = (tmp_path / "data" / FOLDER).iterdir()
+    (kept,) = (tmp_path / "data" / FOLDER).glob("*.json")
     record = read_record(kept)
     assert record.partial
     assert [row.requests for row in record.rows] == [3, 3]

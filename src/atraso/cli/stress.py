@@ -1,100 +1,209 @@
-"""`atraso stress`: measures a service that it starts itself, and keeps what it found."""
+"""`atraso stress`: puts a service under load, keeps what it found, and compares it with what was found before."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
+
+from atraso.cli.stress_kept import as_ctrl_c, compare, kept_in, list_runs, show
 
 if TYPE_CHECKING:
     from atraso.settings import Settings
     from atraso.stress.auth import Login
+    from atraso.stress.load_run import Told
+    from atraso.stress.record import Record
 
-PASSWORD_VARIABLE = "STRESS_PASSWORD"  # noqa: S105 - a name
+PASSWORD_VARIABLE, KEY_VARIABLE = "STRESS_PASSWORD", "ATRASO_KEY"  # names
 TABLE_WIDTH = 126
-EXIT_FELL_SHORT, EXIT_INTERRUPTED = 1, 130
+AUTH, AUTH_SECONDS, AUTH_REQUESTS = "auth", 6, 2000
+PROFILES = ("challenge", "millions", "latency", "ramp", "batch", AUTH, "connections", "soak", "spike", "fault")
+EXIT_FELL_SHORT, EXIT_COULD_NOT, EXIT_INTERRUPTED = 1, 2, 130
 EXAMPLE = """\b
-Example:
-  atraso stress --profile auth --requests 2000 --seconds 6
+Profiles:
+  challenge    45 s with 1, 3 and 6 threads of wrk in turn, at least 50,000 requests each, every answer checked
+  millions     45 s with everything on: a million requests
+  latency      open loop at fixed rates up to the knee, then at half of the top rate
+  ramp         the top rate that holds the service's promise
+  batch        1 to 10,000 flights a request
+  auth         what each way to come in costs the client
+  connections  50,000 connections open at once, each used at least twice
+  soak         30 min at 60 % of the top rate, memory and descriptors watched
+  spike        three times the top rate for a while, and how soon all is well again
+  fault        a worker killed, the model swapped, the directory stopped, the database locked
 
 \b
-Exit codes: 0 what is promised was kept; 1 it was not; 2 it could not be measured; 130 interrupted, what was measured by
-then is kept and marked as partial.
+Examples:
+  atraso stress --profile challenge --seconds 5
+  atraso stress list
+  atraso stress compare last-1 last
+
+\b
+Exit codes: 0 what is promised was kept; 1 it was not; 2 it could not be measured, or the load generator was late
+itself; 130 interrupted, what was measured by then is kept and marked as partial.
 """
 
 
-@click.command(epilog=EXAMPLE)
+class Measuring(Protocol):
+    """A run of any profile."""
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is something to record."""
+
+    def measure(self, progress: Callable[..., None]) -> None:
+        """Measure, telling *progress* how far it is."""
+
+
+@click.group(epilog=EXAMPLE, invoke_without_command=True, no_args_is_help=True)
+@click.option("--profile", type=click.Choice(PROFILES), help="What to measure: see below.")
 @click.option(
-    "--profile", type=click.Choice(["auth"]), required=True, help="auth: what each way to come in costs the client."
+    "--url", metavar="URL", help="A service that runs, asked with the key in ATRASO_KEY.  [default: one's own]"
 )
-@click.option("--requests", type=click.IntRange(1, 1_000_000), default=2000, show_default=True, help="For each way.")
 @click.option(
-    "--seconds", type=click.IntRange(0, 3600), default=6, show_default=True,
-    help="How long wrk drives each way with 32 connections; 0 leaves it out.",
+    "--seconds", type=click.IntRange(0, 86_400),
+    help=f"For each step.  [default: the profile's; auth: {AUTH_SECONDS}, and 0 leaves wrk out]",
 )  # fmt: skip
-@click.option("--way", "ways", multiple=True, metavar="NAME", help="Only this one and what it is compared with.")
+@click.option("--threads", type=click.IntRange(1, 64), help="Of wrk; challenge: only this many, instead of 1, 3 and 6.")
+@click.option("--connections", type=click.IntRange(1, 1_000_000), help="How many are open.  [default: the profile's]")
+@click.option("--rate", type=click.FloatRange(1, 1e6), help="latency: only this many requests a second.")
+@click.option("--repeat", type=click.IntRange(1, 1000), default=1, help="All steps so many times, in turn.")
+@click.option("--i-own-this-target", "owned", is_flag=True, help="Load a service that is not on this machine.")
+@click.option(
+    "--requests", type=click.IntRange(1, 1_000_000), default=AUTH_REQUESTS, show_default=True,
+    help="auth: for each way.",
+)  # fmt: skip
+@click.option("--way", "ways", multiple=True, metavar="NAME", help="auth: only this one and what it is compared with.")
 @click.option(
     "--user", metavar="NAME",
-    help=f"Who logs in where ATRASO_LDAP_URL names a directory; the password is asked for, or ${PASSWORD_VARIABLE}.",
+    help="auth: who logs in where ATRASO_LDAP_URL names a directory; the password is asked for, or "
+    f"${PASSWORD_VARIABLE}.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Keep a copy here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+@click.pass_context
 def stress(
-    profile: str,
+    context: click.Context,
+    profile: str | None,
+    url: str | None,
+    seconds: int | None,
+    threads: int | None,
+    connections: int | None,
+    rate: float | None,
+    repeat: int,
+    owned: bool,
     requests: int,
-    seconds: int,
     ways: tuple[str, ...],
     user: str | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure services that are started for it, on this machine, and keep the record in ATRASO_DATA/stress.
+    """Put a service under load on this machine, and keep the record in ATRASO_DATA/stress.
 
-    The profile auth sends the same request by way of no authentication, API keys, tokens, passwords and certificates,
-    all in turn in one run. A throwaway OpenLDAP is started where slapd is installed; where ATRASO_LDAP_URL is set that
-    directory is asked instead.
+    Without --url a service is started for it, with tokens asked for, metrics on and a ledger that is thrown away. Every
+    answer is checked to be a prediction. Records are compared with the last that was measured alike, and each has a
+    page of its own beside it.
     """
-    from rich.console import Console
-
-    from atraso.cli.show import bar, say
+    if context.invoked_subcommand is not None:
+        return
+    if profile is None:
+        raise click.UsageError("Say what to measure with --profile, or one of list, show and compare.")
     from atraso.settings import load_settings
-    from atraso.stress.auth import AuthRun, why_no_directory
-    from atraso.stress.profiles import plan
-    from atraso.stress.record import FOLDER, encoded, keep
-    from atraso.stress.report import notes, table
 
     settings = load_settings(os.environ)
+    if profile == AUTH:
+        given = {"--url": url, "--threads": threads, "--connections": connections, "--rate": rate}
+        if strange := [name for name, value in given.items() if value is not None]:
+            raise click.UsageError(f"{strange[0]} is not for the profile auth, which starts services of its own.")
+        auth_seconds = AUTH_SECONDS if seconds is None else seconds
+        record, interrupted = _auth(settings, requests, auth_seconds, ways, user)
+    else:
+        from atraso.stress.load_run import Told
+
+        if seconds == 0:
+            raise click.UsageError("--seconds 0 is for the profile auth: a load takes at least a second.")
+        record, interrupted = _load(profile, Told(seconds, threads, rate, connections, repeat), url, owned=owned)
+    _keep(record, settings.data, out, as_json=as_json)
+    if interrupted:
+        sys.exit(EXIT_INTERRUPTED)
+    if record.shortfalls:
+        sys.exit(EXIT_FELL_SHORT)
+    if record.voids:
+        sys.exit(EXIT_COULD_NOT)
+
+
+stress.add_command(list_runs)
+stress.add_command(show)
+stress.add_command(compare)
+
+
+def _load(profile: str, told: Told, url: str | None, *, owned: bool) -> tuple[Record, bool]:
+    from atraso.cli.show import say
+    from atraso.stress.load_run import LoadRun
+    from atraso.stress.profiles import PROFILES
+    from atraso.stress.target import named
+
+    target = named(url, os.environ.get(KEY_VARIABLE), owned=owned) if url else None
+    run = LoadRun(PROFILES[profile], told, target, say)
+    interrupted = _measured(run)
+    return run.record(partial=interrupted), interrupted
+
+
+def _auth(
+    settings: Settings, requests: int, seconds: int, ways: tuple[str, ...], user: str | None
+) -> tuple[Record, bool]:
+    from atraso.stress.auth import AuthRun, why_no_directory
+    from atraso.stress.ways import plan
+
     chosen = plan(ways, why_no_directory(bool(settings.ldap_url), user))
-    login = _login(settings, user, any(way.directory for way in chosen.ways))
-    run = AuthRun(chosen, requests, seconds, login)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the services are stopped
-    interrupted = False
-    try:
-        with bar("starting services") as progress:
-            run.measure(progress)
-    except KeyboardInterrupt:
-        if not run.has_rows:
-            raise
-        interrupted = True
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    record = run.record(partial=interrupted)
-    kept = [keep(record, folder) for folder in (settings.data / FOLDER, out) if folder is not None]
+    run = AuthRun(chosen, requests, seconds, _login(settings, user, any(way.directory for way in chosen.ways)))
+    interrupted = _measured(run)
+    return run.record(partial=interrupted), interrupted
+
+
+def _measured(run: Measuring) -> bool:
+    """Measure, and return whether it was interrupted; without anything measured by then it ends here."""
+    from atraso.cli.show import bar
+
+    with as_ctrl_c():
+        try:
+            with bar("starting services") as progress:
+                run.measure(progress)
+        except KeyboardInterrupt:
+            if not run.has_rows:
+                raise
+            return True
+    return False
+
+
+def _keep(record: Record, data: Path, out: Path | None, *, as_json: bool) -> None:
+    """Keep *record* with a row and a page, and print it, with its comparison with the one before."""
+    from rich.console import Console
+
+    from atraso.cli.show import say
+    from atraso.stress.record import encoded
+    from atraso.stress.report import kept_promises, notes, table
+
+    files, before, comparison = kept_in(record, data, out)
     if as_json:
         click.echo(encoded(record), nl=False)
     else:
         Console(width=max(Console().width, TABLE_WIDTH)).print(table(record))
         for note in notes(record):
             click.echo(note)
-    say(f"kept: {', '.join(map(str, kept))}")
-    if interrupted:
-        sys.exit(EXIT_INTERRUPTED)
-    if record.shortfalls:
-        sys.exit(EXIT_FELL_SHORT)
+        for sentence in kept_promises(record):
+            click.echo(sentence)
+    if comparison is not None:
+        say(f"beside {before}: {comparison.verdict}")
+        for difference in comparison.differences:
+            say(f"  {difference.sentence}")
+        for note in comparison.notes:
+            say(f"  {note}")
+    say(f"{record.profile}: {record.verdict}; in {', '.join(map(str, files))}")
 
 
 def _login(settings: Settings, user: str | None, needed: bool) -> Login:

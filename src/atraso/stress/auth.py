@@ -30,10 +30,11 @@ from atraso.stress.caller import Caller
 from atraso.stress.certificates import Certificates, make_certificates
 from atraso.stress.drive import Driver, why_no_wrk
 from atraso.stress.placement import Placement
-from atraso.stress.profiles import OPEN, Plan, ServiceName, StressError, Way
+from atraso.stress.profiles import StressError
 from atraso.stress.record import Record, Row, Throughput
 from atraso.stress.results import Blocks, added, block_medians, ladder, percentiles, share
 from atraso.stress.services import ISSUER, Service, context_for, launched, variables_of
+from atraso.stress.ways import OPEN, Plan, ServiceName, Way
 
 PREDICTIONS, TOKEN = "/v1/predictions", "/v1/token"
 FLIGHT = {"airline": "LAN", "flight_number": "600", "destination": "SPJC", "scheduled_departure": "2017-07-14T09:05:00"}
@@ -175,7 +176,7 @@ class AuthRun:
         )
         if missing:
             return
-        driver = Driver(folder, PREDICTIONS, BODY)
+        driver = Driver(folder, PREDICTIONS, [BODY])
         turn_s = min(TURN_S, self._seconds)
         ways = [way for way in self._plan.ways if way.connections]
         turns = math.ceil(self._seconds / turn_s)
@@ -185,6 +186,8 @@ class AuthRun:
                 progress("driving", turn * len(ways) + done, turns * len(ways))
                 driver.prepare(way.name, credentials.authorizations(way, FRESH_TOKENS))
                 burst = driver.drive(way.name, services[way.service].origin, way.connections, turn_s)
+                if burst.stopped:
+                    raise KeyboardInterrupt
                 if burst.refused or burst.broken or not burst.requests:
                     raise StressError(
                         f"{way.label}: of {burst.requests} answers under load {burst.refused} were refusals, and "

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from atraso.stress.profiles import StressError
 
+LOOPBACK = "127.0.0.1"
 TIMEOUT_S = 30.0
 _READ_BYTES = 1 << 16
 _OK = b"HTTP/1.1 200 "
@@ -23,16 +24,22 @@ _LENGTH = b"content-length: "
 
 
 class Caller:
-    """Sends *requests* in turn to a port of the loopback, over TLS with a *context*; a context manager.
+    """Sends *requests* in turn to a port of *host*, over TLS with a *context*; a context manager.
 
     With *reconnects* each has a connection of its own, and connecting counts.
     A plain blocking socket: what lies between the two looks at the clock is the service, the loopback and little else.
     """
 
     def __init__(
-        self, port: int, requests: Iterator[bytes], context: ssl.SSLContext | None = None, *, reconnects: bool = False
+        self,
+        port: int,
+        requests: Iterator[bytes],
+        context: ssl.SSLContext | None = None,
+        *,
+        reconnects: bool = False,
+        host: str = LOOPBACK,
     ) -> None:
-        self._port, self._requests, self._context = port, requests, context
+        self._host, self._port, self._requests, self._context = host, port, requests, context
         self._reconnects = reconnects
 
     def __enter__(self) -> Self:
@@ -77,14 +84,19 @@ class Caller:
         return took
 
     def _connected(self) -> socket.socket:
-        plain = socket.create_connection(("127.0.0.1", self._port), TIMEOUT_S)
+        plain = socket.create_connection((self._host, self._port), TIMEOUT_S)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return plain if self._context is None else self._context.wrap_socket(plain, server_hostname="127.0.0.1")
+        return plain if self._context is None else self._context.wrap_socket(plain, server_hostname=self._host)
 
 
 def _is_whole(answer: bytes) -> bool:
     head = answer.find(_HEAD_END)
     if head < 0:
         return False
-    at = answer.find(_LENGTH, 0, head) + len(_LENGTH)
+    at = answer.find(_LENGTH, 0, head)
+    if at < 0:  # as the service does not write it, but others do
+        at = answer[:head].lower().find(_LENGTH)
+        if at < 0:
+            raise StressError("An answer does not say how long it is, so it cannot be told when it is whole.")
+    at += len(_LENGTH)
     return len(answer) >= head + len(_HEAD_END) + int(answer[at : answer.find(b"\r", at)])

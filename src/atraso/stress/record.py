@@ -10,6 +10,7 @@ import msgspec
 from atraso.core.errors import SettingsError
 from atraso.stress.machine import Machine
 from atraso.stress.results import Added, Percentiles
+from atraso.stress.runs import Run
 
 FOLDER = "stress"
 
@@ -46,30 +47,75 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of a profile; *left_out* and *not_driven* say why by label, *partial* that it was stopped early."""
+    """A run of a profile; *left_out* and *not_driven* say why by label, *partial* that it was stopped early.
 
-    format: Literal[1] = 1
+    The profile `auth` has *rows*, all others have *runs*: one for each step, in the order of time. Records of one
+    *session* were measured turn by turn beside each other. *settings* are what the profile was told and what its
+    service was started with, *told* what was done to the machine's limits. Format 1 had rows only.
+    """
+
+    format: Literal[1, 2] = 2
     profile: str
     date: str
     command: str
     machine: Machine
     versions: dict[str, str]
-    settings: dict[str, str | int]
-    rows: tuple[Row, ...]
+    settings: dict[str, str | int | float]
+    rows: tuple[Row, ...] = ()
+    runs: tuple[Run, ...] = ()
     commit: str | None = None
+    target: str = "own"
+    session: str | None = None
+    top_rate: float | None = None
     left_out: dict[str, str] = {}
     not_driven: dict[str, str] = {}
+    told: tuple[str, ...] = ()
     partial: bool = False
     took_s: float
 
     @property
     def shortfalls(self) -> list[str]:
         """A sentence for each promise that was not kept."""
-        return [
+        found = [
             f"{row.label}: {(row.added or row.took).p50:.1f} µs at the median, {row.promised_us:g} were promised"
             for row in self.rows
             if row.fell_short
         ]
+        found += [
+            f"{run.name}: {kept.sentence}"
+            for run in self.runs
+            for kept in run.promises
+            if not kept.held and not run.partial and not (run.void and kept.is_of_time)
+        ]
+        if self.top_rate == 0:
+            found.append("no rate that was tried held the service's promise")
+        return found
+
+    @property
+    def voids(self) -> list[str]:
+        """A sentence for each promise of a run that measured its own load generator."""
+        return [
+            f"{run.name}: {run.void}" for run in self.runs if run.void and any(kept.is_of_time for kept in run.promises)
+        ]
+
+    @property
+    def verdict(self) -> str:
+        """What became of it in a word or two: partial, void, fell short, or held."""
+        if self.partial:
+            return "partial"
+        if self.shortfalls:
+            return "fell short"
+        return "void" if self.voids else "held"
+
+    @property
+    def answers(self) -> int:
+        """How many good answers there were in all."""
+        return sum(run.good for run in self.runs) or sum(row.requests for row in self.rows)
+
+    @property
+    def failed(self) -> int:
+        """How many requests had no good answer."""
+        return sum(run.failed for run in self.runs)
 
 
 def encoded(record: Record) -> bytes:

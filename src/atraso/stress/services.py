@@ -11,26 +11,29 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atraso.stress.certificates import CLIENT, Certificates
-from atraso.stress.profiles import ServiceName, StressError
+from atraso.stress.profiles import StressError
+from atraso.stress.ways import ServiceName
 
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 15.0
 PREFIX = "ATRASO_"
 ISSUER = "atraso-stress"
+OWN_COMMAND = (sys.executable, "-m", "atraso")
 _READY = re.compile(rb"is ready: https?://127\.0\.0\.1:(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service that runs; a client over TLS needs the *context*."""
+    """A service that runs, *pid* being the parent of its workers; a client over TLS needs the *context*."""
 
     port: int
     context: ssl.SSLContext | None
+    pid: int
 
     @property
     def origin(self) -> str:
@@ -86,14 +89,19 @@ def launched(
 
 
 @contextlib.contextmanager
-def launched_with(variables: Mapping[str, str], name: str) -> Iterator[Callable[[], Service]]:
-    """Run a service as `launched` does; *name* is what it is called where it does not start."""
+def launched_with(
+    variables: Mapping[str, str], name: str, workers: int = 1, command: Sequence[str] = ()
+) -> Iterator[Callable[[], Service]]:
+    """Run a service as `launched` does, with some *workers*; *name* is what it is called where it does not start.
+
+    The *command* is what stands before `serve`, of another build.
+    """
     log = Path(variables["ATRASO_DATA"]) / "service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
     with log.open("wb") as told:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "atraso", "serve", "--host", "127.0.0.1", "--port", "0", "--workers", "1"],
+        process = subprocess.Popen(  # noqa: S603 - no shell
+            [*(command or OWN_COMMAND), "serve", "--host", "127.0.0.1", "--port", "0", "--workers", str(workers)],
             env=environment | dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -101,7 +109,7 @@ def launched_with(variables: Mapping[str, str], name: str) -> Iterator[Callable[
             start_new_session=True,  # Ctrl-C is for this process, which stops the others
         )
     try:
-        yield lambda: Service(_port_of(process, name, log), None)
+        yield lambda: Service(_port_of(process, name, log), None, process.pid)
     finally:
         _stop(process)
 

@@ -1,4 +1,4 @@
-"""What /proc tells of processes: their descendants, their processor time, their memory."""
+"""What /proc tells of processes (descendants, processor time, memory) and of connections."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+ESTABLISHED = "01"  # include/net/tcp_states.h
 
 
 def children_of(pid: int) -> list[int]:
@@ -46,3 +47,15 @@ def memory_of(pid: int) -> dict[str, float]:
             if name in ("Rss", "Pss"):
                 found[f"{name.lower()}_mb"] = int(rest.split()[0]) * 1024 / 1e6
     return found
+
+
+def established(port: int) -> int:
+    """Return how many connections to the local *port* are established, by the kernel's own tables."""
+    count = 0
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError), Path("/proc/net", table).open(encoding="ascii") as lines:
+            next(lines)
+            for line in lines:
+                fields = line.split(maxsplit=4)
+                count += fields[3] == ESTABLISHED and int(fields[1].rpartition(":")[2], 16) == port
+    return count
