@@ -17,8 +17,7 @@ from starlette.types import Scope
 from atraso.artefact.scorer import ChallengeAnswer, Scorer
 from atraso.serving.front import Page
 from atraso.serving.problems import ChallengeRefusedError
-from atraso.serving.pages import language_asked
-from atraso.serving.rendering import Pages
+from atraso.serving.rendering import Pages, language_asked
 from atraso.serving.wire import Place
 from atraso.serving.words import words_of
 

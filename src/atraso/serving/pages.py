@@ -22,10 +22,10 @@ from atraso.serving.openapi import golden_by_day
 from atraso.serving.predictions import Predictions
 from atraso.serving.problems import STATUSES, WrongPlacesError
 from atraso.serving.reference import reference
-from atraso.serving.rendering import PAGE_VIEWS, Pages
+from atraso.serving.rendering import PAGE_VIEWS, Pages, language_asked
 from atraso.serving.static_files import StaticFiles, takes_gzip
 from atraso.serving.telling import BANDS, QUANTILES, Names, told
-from atraso.serving.words import COOKIE, LANGUAGES, Words, language_of, words_of
+from atraso.serving.words import COOKIE, LANGUAGES, Words, words_of
 
 FORM_FIELDS = ("airline", "flight_number", "destination", "date", "time", "origin")
 RISK_LEVELS = ("low", "raised", "high", "very-high")
@@ -57,12 +57,6 @@ def page_routes(
         Route("/docs", found.docs, methods=["GET"]),
         Mount("/static", files),
     ]
-
-
-def language_asked(request: Request) -> str:
-    """Return the language that a request is to be answered in."""
-    accepted = request.headers.get("accept-language", "")
-    return language_of(request.query_params.get(COOKIE), request.cookies.get(COOKIE), accepted)
 
 
 class _Views:

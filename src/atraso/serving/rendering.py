@@ -7,8 +7,10 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request
+
 from atraso.artefact.manifest import Manifest
-from atraso.serving.words import LANGUAGES, WEB, Words, words_of
+from atraso.serving.words import COOKIE, LANGUAGES, WEB, Words, language_of, words_of
 
 if TYPE_CHECKING:
     import jinja2
@@ -61,6 +63,12 @@ class Pages:
         for template in ("page.html", "class.html"):
             templates.get_template(template)
         return templates
+
+
+def language_asked(request: Request) -> str:
+    """Return the language that a request is to be answered in."""
+    accepted = request.headers.get("accept-language", "")
+    return language_of(request.query_params.get(COOKIE), request.cookies.get(COOKIE), accepted)
 
 
 def coded(text: str) -> Markup:
