@@ -11,7 +11,17 @@ import sys
 from pathlib import Path
 
 # python-ldap is built from source; the servers are those that users have.
-PACKAGES = ("gcc", "python3-dev", "libldap2-dev", "libsasl2-dev", "slapd", "ldap-utils", "postgresql-15", "strace")
+PACKAGES = (
+    "gcc",
+    "python3-dev",
+    "libldap2-dev",
+    "libsasl2-dev",
+    "slapd",
+    "ldap-utils",
+    "postgresql-15",
+    "strace",
+    "chromium",
+)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The model card of the bundled artefact, from its manifest and the records kept in docs/records; and the page's plots."""
+"""The model card of the bundled artefact and the page's plots, from its manifest and the records in docs/records."""
 
 from __future__ import annotations
 

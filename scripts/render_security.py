@@ -13,10 +13,9 @@ PAGE = Path("docs/security.md")
 KEPT = Path("docs/records/auth.json")
 PATHS = (
     "/v1/predictions", "/predict", "/v2/models/{model}/infer", "/v1/model", "/v1/models", "/v1/models/{version}",
-    "/v1/state", "/v1/schedule", "/v1/quality", "/v1/objectives", "/v1/departures", "/v1/models/{version}/activate", "/v1/revocations", "/metrics", "/v1/token",
-    "/.well-known/jwks.json",
-    ", ".join((*VIEWS, "static files")), "/health, /health/live, /health/ready", "/v2, /v2/health/…, /v2/models/{model}",
-    "/openapi.json, /docs",
+    "/v1/state", "/v1/schedule", "/v1/quality", "/v1/objectives", "/v1/departures", "/v1/models/{version}/activate",
+    "/v1/revocations", "/metrics", "/v1/token", "/.well-known/jwks.json", ", ".join((*VIEWS, "static files")),
+    "/health, /health/live, /health/ready", "/v2, /v2/health/…, /v2/models/{model}", "/openapi.json, /docs",
 )  # fmt: skip
 # Why each way costs what it does, in the order of the page.
 REASONS = {

@@ -104,9 +104,7 @@ class StateKeeper:
             for flight in self._flights.of_day(asked.origin, asked.day)
         )
         left = by_hour[-1].tolist()
-        told = KnownDay(
-            self.version, flights, tuple(map(tuple, left)), tuple(map(tuple, usual)), len(before)
-        )
+        told = KnownDay(self.version, flights, tuple(map(tuple, left)), tuple(map(tuple, usual)), len(before))
         return msgspec.json.encode(told)
 
     def _offsets(self, at: int) -> list[dict[str, int]]:

@@ -140,7 +140,7 @@ class LiveFlights:
         return [self._known(row) for row in rows.tolist() if self._names[row][2] == origin]
 
     def left_by_hour(self, origin: str, first: int, last: int) -> Rows:
-        """Return per local day from *first* to *last* and hour of its clock (days, 24, 2): how many left, how many late.
+        """Return per local day from *first* to *last* and hour (days, 24, 2): how many left, and how many of them late.
 
         Flights count in the hour in which they left.
         """

@@ -81,8 +81,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
     departures = Departures(scorer, limits, now, worker.report, worker.books)
     challenge = Challenge(scorer, limits)
     inference = Inference(scorer, limits, now, airport)
-    files = StaticFiles(WEB / "static")
-    pages = Pages(scorer.manifest, files.version)
+    pages = Pages(scorer.manifest, StaticFiles(WEB / "static"))
     form = OldForm(scorer, pages)
     document = openapi_document(scorer, predictions, limits)
     routes = [
@@ -103,7 +102,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
         objectives_route(worker.board),
         *inference.routes(),
         *worker.accounts.routes(),
-        *page_routes(pages, files, scorer.manifest, predictions, document, now, asks=worker.accounts.page_asks),
+        *page_routes(pages, scorer.manifest, predictions, document, now, asks=worker.accounts.page_asks),
     ]
     middleware = [Middleware(SecurityHeaders)]
     rest = Starlette(

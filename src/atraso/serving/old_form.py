@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.types import Scope
 
-from atraso.artefact.scorer import ChallengeAnswer, Scorer
+from atraso.artefact.scorer import Scorer
 from atraso.serving.front import Page
 from atraso.serving.problems import ChallengeRefusedError
 from atraso.serving.rendering import Pages, language_asked

@@ -23,7 +23,7 @@ from atraso.serving.predictions import Predictions
 from atraso.serving.problems import STATUSES, WrongPlacesError
 from atraso.serving.reference import reference
 from atraso.serving.rendering import PAGE_VIEWS, Pages, language_asked
-from atraso.serving.static_files import StaticFiles, takes_gzip
+from atraso.serving.static_files import takes_gzip
 from atraso.serving.telling import BANDS, QUANTILES, Names, told
 from atraso.serving.words import COOKIE, LANGUAGES, Words, words_of
 
@@ -39,7 +39,6 @@ _CODE_AFTER_NAME = re.compile(r".*\(([A-Za-z0-9]{2,4})\)", re.ASCII)
 
 def page_routes(
     pages: Pages,
-    files: StaticFiles,
     manifest: Manifest,
     predictions: Predictions,
     document: Mapping[str, Any],
@@ -51,11 +50,11 @@ def page_routes(
 
     *asks* is what people have to show before they are answered: `login`, `password`, `key` or nothing.
     """
-    found = _Views(pages, files, manifest, predictions, document, now, asks=asks)
+    found = _Views(pages, manifest, predictions, document, now, asks=asks)
     return [
         *(Route(path, found.view(name), methods=["GET"]) for name, path in PAGE_VIEWS),
         Route("/docs", found.docs, methods=["GET"]),
-        Mount("/static", files),
+        Mount("/static", pages.files),
     ]
 
 
@@ -65,7 +64,6 @@ class _Views:
     def __init__(
         self,
         pages: Pages,
-        files: StaticFiles,
         manifest: Manifest,
         predictions: Predictions,
         document: Mapping[str, Any],
@@ -73,7 +71,7 @@ class _Views:
         *,
         asks: str,
     ) -> None:
-        self._pages, self._files = pages, files
+        self._pages, self._files = pages, pages.files
         self._manifest, self._predictions, self._now, self._asks = manifest, predictions, now, asks
         self._document = document
         self._names: dict[str, Names] = {}
@@ -170,11 +168,10 @@ class _Views:
 
     def _names_in(self, words: Words) -> Names:
         if words.language not in self._names:
-            places = (*self._manifest.destinations, *self._manifest.airports)
-            self._names[words.language] = Names(
-                {a.icao: a.name for a in self._manifest.airlines},
-                {place.icao: words.places.get(place.icao, place.name) for place in places},
-            )
+            manifest = self._manifest
+            places = {airport.icao: airport.name for airport in manifest.airports}
+            places |= {place.icao: words.places.get(place.icao, place.name) for place in manifest.destinations}
+            self._names[words.language] = Names({a.icao: a.name for a in manifest.airlines}, places)
         return self._names[words.language]
 
     def _today(self) -> str:

@@ -1,4 +1,4 @@
-"""`GET /v1/objectives`: what is promised, what was kept of it since the service started, and the budget that is left."""
+"""`GET /v1/objectives`: what is promised, how it was kept since the service started, and the budget that is left."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def objectives_route(board: Board) -> Route:
 
 def objectives_answer(totals: list[int]) -> ObjectivesAnswer:
     """Return how each promise stands by *totals*, the cells of `Board.totals`."""
-    return ObjectivesAnswer("since the service started", tuple(_told(one, *_counted(one, totals)) for one in OBJECTIVES))
+    return ObjectivesAnswer(
+        "since the service started", tuple(_told(one, *_counted(one, totals)) for one in OBJECTIVES)
+    )
 
 
 def _told(objective: Objective, good: int, total: int) -> ObjectiveAnswer:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 
 from atraso.artefact.manifest import Manifest
+from atraso.serving.static_files import StaticFiles
 from atraso.serving.words import COOKIE, LANGUAGES, WEB, Words, language_of, words_of
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ PAGE_VIEWS = (("flight", "/"), ("board", "/board"), ("airport", "/airport"), ("m
 
 
 class Pages:
-    """Renders pages about the model of *manifest*; *files_version* is where their files are."""
+    """Renders pages about the model of *manifest*, which load *files*."""
 
-    def __init__(self, manifest: Manifest, files_version: str) -> None:
-        self._manifest, self._files_version = manifest, files_version
+    def __init__(self, manifest: Manifest, files: StaticFiles) -> None:
+        self._manifest, self.files = manifest, files
 
     async def render(self, name: str, language: str, **values: Any) -> str:
         """Return the page of template *name* in a *language*; the first takes a moment, off the loop."""
@@ -54,7 +55,7 @@ class Pages:
         templates.filters["coded"] = coded
         templates.globals |= {
             "model": self._manifest,
-            "files_version": self._files_version,
+            "files_version": self.files.version,
             "view": "",
             "other_lang": "",
         }

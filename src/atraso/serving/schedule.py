@@ -72,7 +72,7 @@ def schedule_route(state: AirportState, scorer: Scorer, now: Callable[[], float]
     async def tell(request: Request) -> Response:
         if not state.kept:
             raise NoSuchRouteError(
-                "no flights are kept here: start the service with ATRASO_LEDGER=spool, and report them to /v1/departures"
+                "no flights are kept here: start with ATRASO_LEDGER=spool, and report them to /v1/departures"
             )
         origin, day = _asked(query_of(request.scope["query_string"]), scorer, zones, now)
         known = await state.day(origin, (day - _FIRST_DAY).days)

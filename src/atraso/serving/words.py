@@ -1,8 +1,8 @@
 """The page's words in each language, from one table of strings; and what the API says, in the page's language.
 
-`web/words.json` has four parts: `page` (what templates show), `script` (what scripts say), `api` (sentences of the API as
-English templates) and `places` (names people use of airports whose town has another). Each entry is a pair: English,
-Spanish. The page's scripts read the same table and follow the same rules (`web/static/words.js`).
+`web/words.json` has four parts: `page` (what templates show), `script` (what scripts say, and templates too), `api`
+(sentences of the API as English templates) and `places` (what people call an airport whose town has another name).
+Each entry is a pair: English, Spanish. The page's scripts read the same table and follow the same rules (`web/static/words.js`).
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def words_of(language: str) -> Words:
 
 
 def language_of(asked: str | None, cookie: str | None, accepted: str) -> str:
-    """Return the language to answer in: the one *asked* for, or chosen before, or else the first that a browser names."""
+    """Return the language to answer in: the one *asked* for, or chosen before, or the first that a browser names."""
     for chosen in (asked, cookie):
         if chosen in LANGUAGES:
             return str(chosen)

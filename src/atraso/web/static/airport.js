@@ -4,7 +4,7 @@ import { ask, tellTrouble } from "./api.js";
 import { chart, line, path, scale, text } from "./chart.js";
 import { byId, el, say, svg } from "./dom.js";
 import { airlineName, placeName } from "./names.js";
-import { clock, facts, percent, t } from "./words.js";
+import { clock, count, facts, percent, t } from "./words.js";
 
 const SPANS = ["last_hour", "last_six_hours", "today", "last_7_days", "last_28_days"];
 const LOOK_EVERY_MS = 30_000;
@@ -50,7 +50,7 @@ function showState(state) {
     const one = found[span];
     return el("div", {}, el("dt", {}, t(`stat.${span}`)),
       el("dd", {}, one.departures ? percent(share(one)) : "–",
-        el("small", {}, one.departures ? t("stat.value", one) : t("stat.none"))));
+        el("small", {}, one.departures ? t("stat.value", { delayed: count(one.delayed), departures: count(one.departures) }) : t("stat.none"))));
   }));
   byId("overdue").tBodies[0].replaceChildren(...(found.overdue || []).map((one) => el("tr", {},
     el("td", { class: "col-time" }, clock(one.scheduled_departure)),
@@ -90,7 +90,9 @@ function showDay(day) {
     path(soFar, "curve-line"), svg("circle", { cx: endX, cy: endY, r: 4.5, class: "dot" }),
     text(endX + (near ? -8 : 8), endY - 8, `${today.at(-1)} ${t("day.today")}`, `value${near ? " end" : ""}`)];
   };
-  const values = { today: today.at(-1), usual: usual.length ? Math.round(usual.at(-1)) : 0, days: day.usual_days };
+  const part = Number(clock(day.as_of).slice(3, 5)) / 60;
+  const byNow = usual.length ? (usual[now - 1] ?? 0) * (1 - part) + usual[now] * part : 0;
+  const values = { today: today.at(-1), usual: Math.round(byNow), all: Math.round(usual.at(-1) ?? 0), days: day.usual_days };
   chart(byId("day-chart"), {
     height, draw, label: t("day.text"),
     head: [t("day.column.hour"), t("day.today"), t("day.usual")],

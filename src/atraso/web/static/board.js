@@ -3,7 +3,7 @@
 import { ask, tellTrouble } from "./api.js";
 import { csvOf, flightsOf } from "./csv.js";
 import { byId, el, say, showError } from "./dom.js";
-import { airlineName, placeName } from "./names.js";
+import { airlineCode, airlineName, placeName } from "./names.js";
 import { clock, count, facts, fromApi, halfUp, minutesInWords, percent, t } from "./words.js";
 
 const AT_A_TIME = 500;
@@ -21,6 +21,7 @@ let shownRows = ROWS_SHOWN;
 let turn = 0;
 let looking = 0;
 let day = "";
+let manyDays = false;
 let told = "";
 
 const level = (probability) => LEVELS.find(([below]) => probability < below)[1];
@@ -47,11 +48,14 @@ function elementOf(row) {
       el("span", { class: "figure" }, percent(answer.delay_probability)),
       el("span", { class: "visually-hidden" }, t(`risk.${level(answer.delay_probability)}`)))
     : el("span", { class: "quiet" }, "–");
-  const name = `${airlineName(flight.airline)} ${flight.flight_number}`;
+  const name = [
+    el("span", { class: "long" }, `${airlineName(flight.airline)} ${flight.flight_number}`),
+    el("span", { class: "short" }, `${airlineCode(flight.airline)} ${flight.flight_number}`),
+  ];
   const gone = of.cancelled || of.actual_departure;
   return el("tr", { class: gone ? "gone" : null },
-    el("td", { class: "col-time" }, clock(row.at)),
-    el("td", { class: "col-flight" }, el("a", { href: addressOf(row), "data-view": "flight" }, name),
+    el("td", { class: "col-time" }, clock(row.at), manyDays ? el("span", { class: "to" }, row.at.slice(5, 10)) : null),
+    el("td", { class: "col-flight" }, el("a", { href: addressOf(row), "data-view": "flight" }, ...name),
       el("span", { class: "to" }, placeName(flight.destination))),
     el("td", { class: "col-risk" }, risk),
     el("td", { class: "col-by figure" }, answer ? minutesInWords(halfUp(answer.minutes.p80)) : ""),
@@ -71,8 +75,9 @@ function chosen() {
   const [from, to] = [Number(byId("board-from").value), Number(byId("board-to").value)];
   const fits = (row) => {
     const hour = Number(clock(row.at).slice(0, 2));
-    return (!airline || row.flight.airline === airline) && hour >= from && hour < to;
+    return (all || row.answer) && (!airline || row.flight.airline === airline) && hour >= from && hour < to;
   };
+  const all = byId("board-show").value === "all" || !rows.some((row) => row.answer);
   const key = keys[sort.by];
   return rows.filter(fits).map((row) => [key(row), row])
     .sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0) * (sort.down ? -1 : 1) || (a[1].at < b[1].at ? -1 : 1))
@@ -86,6 +91,7 @@ function draw() {
   body.replaceChildren(...visible.map((row) => (row.element ||= elementOf(row))));
   byId("board").hidden = byId("board-key").hidden = rows.length === 0;
   byId("board-export").disabled = rows.length === 0;
+  byId("board-back").hidden = !file;
   const left = found.length - visible.length;
   byId("board-more").hidden = left === 0;
   byId("board-more").querySelector("button").textContent = t("board.more", { count: count(Math.min(left, ROWS_SHOWN)) });
@@ -100,11 +106,9 @@ function draw() {
 function summarise(found) {
   if (!rows.length) { say(byId("board-summary"), ""); return; }
   const waiting = found.filter((row) => row.answer);
-  const late = waiting.filter((row) => row.answer.delayed).length;
-  const values = {
-    shown: count(found.length), waiting: count(waiting.length), late: count(late),
-    threshold: percent(facts().decision_threshold),
-  };
+  // The probabilities are calibrated: their sum is how many of these flights leave late, on the mean.
+  const late = halfUp(waiting.reduce((sum, row) => sum + row.answer.delay_probability, 0));
+  const values = { shown: count(rows.length), waiting: count(waiting.length), late: count(late) };
   const prefix = file ? t("board.file", { name: file.name }) : "";
   say(byId("board-summary"), `${prefix}${t("board.summary", values)} ${told}`);
 }
@@ -205,6 +209,7 @@ export async function openFile(source) {
 
 function show() {
   shownRows = ROWS_SHOWN;
+  manyDays = new Set(rows.map((row) => row.at.slice(0, 10))).size > 1;
   tellRejects(file ? file.rejects : []);
   fillAirlines();
   draw();
@@ -234,6 +239,7 @@ export async function openDay({ quiet = false } = {}) {
     if (mine !== turn) return;
     rows = fresh;
     file = null;
+    manyDays = false;
     version = found.version;
     told = t("board.refreshed", { time: clock(found.as_of) });
     tellRejects(refused);
@@ -296,13 +302,14 @@ export function start() {
   byId("board-tools").addEventListener("submit", (event) => event.preventDefault());
   byId("board-date").addEventListener("change", () => openDay());
   byId("board-origin")?.addEventListener("change", () => openDay());
-  for (const id of ["board-airline", "board-from", "board-to"]) byId(id).addEventListener("change", draw);
+  for (const id of ["board-airline", "board-show", "board-from", "board-to"]) byId(id).addEventListener("change", draw);
   byId("board").tHead.addEventListener("click", (event) => {
     const by = event.target.closest("button")?.dataset.sort;
     if (!by) return;
     sort = { by, down: sort.by === by ? !sort.down : by === "risk" || by === "by" };
     draw();
   });
+  byId("board-back").addEventListener("click", () => openDay());
   byId("board-more").addEventListener("click", () => { shownRows += ROWS_SHOWN; draw(); });
   byId("board-export").addEventListener("click", save);
   byId("board-stop").addEventListener("click", () => {

@@ -5,7 +5,7 @@ import { chart, line, path, scale, text } from "./chart.js";
 import { combobox } from "./combobox.js";
 import { byId, el, say, showError, svg } from "./dom.js";
 import { airlineName, meant, placeName, shownCode } from "./names.js";
-import { dateInWords, decimal, facts, fromApi, halfUp, minutesInWords, percent, t } from "./words.js";
+import { dateInWords, decimal, fromApi, halfUp, minutesInWords, percent, t } from "./words.js";
 
 const FIELDS = ["airline", "destination", "flight_number", "date", "time"];
 const BANDS = ["punctual", "late", "later", "latest"];
@@ -246,12 +246,12 @@ async function otherHours(values, prediction, mine) {
       t("hours.better", { time: times[best], percent: percent(shares[best]) }));
     instead.replaceChildren(link);
   } else instead.replaceChildren(t("hours.best"));
-  drawHours(values, times, shares, own, best);
+  drawHours(prediction, times, shares, own, best);
 }
 
-function drawHours(values, times, shares, own, best) {
+function drawHours(prediction, times, shares, own, best) {
   const height = 150;
-  const most = Math.max(...shares, 0.1);
+  const most = Math.max(...shares, prediction.base_rate, 0.1);
   const draw = (width) => {
     const x = scale(0, 24, 0, width);
     const y = scale(0, most, height - 22, 24);
@@ -260,11 +260,13 @@ function drawHours(values, times, shares, own, best) {
       x: x(hour).toFixed(1), y: y(share).toFixed(1), width: bar.toFixed(1), height: (y(0) - y(share)).toFixed(1),
       rx: 2, class: `hour${hour === own ? " own" : ""}${hour === best ? " best" : ""}`,
     }, svg("title", {}, `${times[hour]} ${percent(share)}`)));
-    const usual = line(0, y(facts().base_rate), width, y(facts().base_rate), "usual-line");
+    const base = y(prediction.base_rate);
+    const usual = [line(0, base, width, base, "usual-line"),
+      text(2, base - 6, `${t("hours.usual")} ${percent(prediction.base_rate)}`, "value quiet")];
     const told = [...new Set([own, best])].map((hour) =>
       text(Math.min(Math.max(x(hour) + bar / 2, 16), width - 16), y(shares[hour]) - 6, percent(shares[hour]), "value middle"));
     const ticks = [0, 6, 12, 18].map((hour) => text(x(hour), height - 4, times[hour], "axis"));
-    return [...parts, ...(facts().base_rate <= most ? [usual] : []), ...told, ...ticks];
+    return [...parts, ...usual, ...told, ...ticks];
   };
   chart(byId("hours-chart"), {
     height, draw, label: t("hours.text"), head: [t("hours.column.time"), t("hours.column.share")],

@@ -42,20 +42,20 @@ function showReliability(leads) {
   if (!names.length) return;
   say(byId("reliability-note"), t("reliability.note", { n: count(leads[names[0]].n) }));
   const most = 0.6;
-  const height = 300;
+  const height = 390;
   const draw = (width) => {
-    const side = Math.min(width - 40, 420);
+    const side = Math.min(width - 50, height - 62);
     const x = scale(0, most, 40, 40 + side);
-    const y = scale(0, most, height - 36, 10);
+    const y = scale(0, most, 26 + side, 26);
     const ticks = [0, 0.2, 0.4, 0.6].map((at) => [
       line(x(0), y(at), x(most), y(at), "ground"), text(34, y(at) + 4, percent(at), "axis end"),
-      text(x(at), height - 18, percent(at), "axis middle")]);
+      text(x(at), 26 + side + 18, percent(at), "axis middle")]);
     const lines = names.map((lead, i) => [
       path(leads[lead].reliability.map((bin) => [x(Math.min(bin.said, most)), y(Math.min(bin.late, most))]), `curve-line lead-${i}`),
       ...leads[lead].reliability.map((bin) => mark(i, x(Math.min(bin.said, most)), y(Math.min(bin.late, most)))),
-      mark(i, x(0) + 16, 24 + i * 20), text(x(0) + 28, 28 + i * 20, leadWords(lead), "label")]);
+      mark(i, x(0) + 16, 44 + i * 20), text(x(0) + 28, 48 + i * 20, leadWords(lead), "label")]);
     return [...ticks.flat(), line(x(0), y(0), x(most), y(most), "perfect"), ...lines.flat(),
-      text(x(most / 2), height - 2, t("reliability.said"), "axis middle"), text(4, 8, t("reliability.came"), "axis")];
+      text(x(most / 2), 26 + side + 34, t("reliability.said"), "axis middle"), text(x(0), 12, t("reliability.came"), "axis")];
   };
   chart(byId("reliability-chart"), {
     height, draw, label: t("reliability.text"),

@@ -18,6 +18,7 @@ export function load() {
 export const entries = (kind) => lists[kind];
 const named = (kind, code) => lists[kind].find((entry) => entry.icao === code || (code && entry.iata === code));
 export const airlineName = (code) => named("airlines", code)?.name || code;
+export const airlineCode = (code) => named("airlines", code)?.iata || code;
 export const placeName = (code) => named("destinations", code)?.name || code;
 export const shown = (entry) => `${entry.name} (${entry.iata || entry.icao})`;
 export const shownCode = (kind, code) => {
