@@ -2,7 +2,7 @@
 
 `web/words.json` has four parts: `page` (what templates show), `script` (what scripts say, and templates too), `api`
 (sentences of the API as English templates) and `places` (what people call an airport whose town has another name).
-Each entry is a pair: English, Spanish. The page's scripts read the same table and follow the same rules (`web/static/words.js`).
+Each entry is a pair: English, Spanish. `web/static/words.js` reads the same table and follows the same rules.
 """
 
 from __future__ import annotations

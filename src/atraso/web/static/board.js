@@ -20,6 +20,7 @@ let version = 0;
 let shownRows = ROWS_SHOWN;
 let turn = 0;
 let looking = 0;
+let stopped = false;
 let day = "";
 let manyDays = false;
 let told = "";
@@ -127,7 +128,8 @@ const breath = () => new Promise((resolve) => { setTimeout(resolve); });
 // Asks about *asked* in parts, keeps each answer, and returns the rows that are refused with what is wrong with them.
 async function score(asked, { quiet = false, mine }) {
   const rejects = [];
-  for (let start = 0; start < asked.length; start += AT_A_TIME) {
+  stopped = false;
+  for (let start = 0; start < asked.length && !stopped; start += AT_A_TIME) {
     let part = asked.slice(start, start + AT_A_TIME);
     while (part.length && mine === turn) {
       try {
@@ -194,7 +196,9 @@ export async function openFile(source) {
     progress(0, asked.length);
     const refused = await score(asked, { mine });
     if (mine !== turn) return;
+    progress(0, 0);
     rows = asked.filter((row) => row.answer);
+    if (stopped) told = t("board.stopped", { done: count(rows.length), all: count(asked.length) });
     file.rejects = [...rejects, ...refused];
     show();
   } catch (trouble) {
@@ -313,9 +317,7 @@ export function start() {
   byId("board-more").addEventListener("click", () => { shownRows += ROWS_SHOWN; draw(); });
   byId("board-export").addEventListener("click", save);
   byId("board-stop").addEventListener("click", () => {
-    turn += 1;
-    progress(0, 0);
-    look();
+    stopped = true; // what is scored stays
   });
   files.addEventListener("change", () => {
     if (files.files.length) openFile(files.files[0]);
