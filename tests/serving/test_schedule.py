@@ -54,6 +54,7 @@ def test_a_day_is_told_as_it_was_reported(tmp_path: Path) -> None:
         with pytest.raises(HTTPError) as refused:
             running.get("/v1/schedule?date=2017-02-30&origin=SPJC&day=1")
         assert refused.value.code == 422
+        refused.value.close()
         assert running.get("/v1/schedule")["date"] == datetime.now(UTC).astimezone(SANTIAGO).date().isoformat()
 
 
