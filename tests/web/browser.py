@@ -31,6 +31,7 @@ class Looked:
     hosts: set[str] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
     waiting: int = 0
+    finished: list[Any] = field(default_factory=list)
 
     def text(self, selector: str) -> str:
         """Return the text of the one element there, as it is written in the page."""
@@ -97,6 +98,7 @@ def looking(
 
     page.on("request", begun)
     page.on("requestfinished", ended)
+    page.on("requestfinished", lambda request: looked.finished.append(request))  # noqa: PLW0108 - needs a function
     page.on("requestfailed", ended)
     page.on("pageerror", lambda error: looked.complaints.append(str(error)))
     page.on("console", lambda said: looked.complaints.append(said.text) if said.type in ("error", "warning") else None)

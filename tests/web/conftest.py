@@ -8,20 +8,27 @@ from typing import Any
 
 import pytest
 
-from tests.bootstrap.test_state_service import SANTIAGO, a_week, flight, knows
+from tests.bootstrap.test_state_service import SANTIAGO, a_week, flight
 from tests.identity.conftest import server
-from tests.ledger.test_service import told
+from tests.ledger.test_service import posted
 from tests.serving.processes import Service, eventually, service
 from tests.web.browser import CHROMIUM, FLAGS
 
 __all__ = ["server"]
 BOARD = 40
+WITHIN_S = 60.0
 
 
 def tomorrow() -> datetime:
     """Return five in the morning of the airport's next day."""
     day = datetime.now(UTC).astimezone(SANTIAGO) + timedelta(days=1)
     return day.replace(hour=5, minute=0, second=0, microsecond=0)
+
+
+def flights_of(running: Service) -> int:
+    """Return how many of tomorrow's flights a worker tells."""
+    day: Any = running.get(f"/v1/schedule?date={tomorrow().date().isoformat()}")
+    return len(day["flights"])
 
 
 # The thread in which playwright runs has a loop: it ends with this folder, for others need one of their own.
@@ -47,6 +54,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             | {"airline": ("LAN", "SKU")[n % 2], "destination": ("SPJC", "SCTE", "KMIA")[n % 3]}
             for n in range(BOARD)
         ]
-        version = told(found, *a_week(), *ahead)["state"]["version"]
-        eventually(lambda: knows(found, version))
+        reports = {"departures": [*a_week(), *ahead]}
+        eventually(lambda: posted(found, "/v1/departures", reports)[0] == 200, WITHIN_S)
+        eventually(lambda: flights_of(found) == BOARD, WITHIN_S)
         yield found

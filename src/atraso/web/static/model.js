@@ -6,11 +6,14 @@ import { byId, el, say, svg } from "./dom.js";
 import { count, decimal, facts, finePercent, percent, t } from "./words.js";
 
 const SHOWN = ["schedule", "12h", "1h"]; // the diagram has room for three leads
-const digits = (number, places = 3) => decimal(number.toFixed(places));
+// A model of somebody else may not have been given every score.
+const has = (number) => typeof number === "number";
+const digits = (number, places = 3) => (has(number) ? decimal(number.toFixed(places)) : "–");
+const share = (number) => (has(number) ? percent(number) : "–");
 const leadWords = (lead) => t(`lead.${lead}`);
 
 function showScores(leads, note) {
-  const names = Object.keys(leads);
+  const names = Object.keys(leads).filter((lead) => has(leads[lead].auc));
   byId("scores").hidden = names.length === 0;
   if (!names.length) return;
   say(byId("scores-note"), note);
@@ -32,7 +35,7 @@ function showScores(leads, note) {
   chart(byId("scores-chart"), {
     height, draw, label: t("scores.text"),
     head: [t("score.lead"), t("score.auc"), t("score.brier_skill"), t("score.ece")],
-    rows: names.map((lead) => [leadWords(lead), digits(leads[lead].auc), percent(leads[lead].brier_skill), digits(leads[lead].ece)]),
+    rows: names.map((lead) => [leadWords(lead), digits(leads[lead].auc), share(leads[lead].brier_skill), digits(leads[lead].ece)]),
   });
 }
 
@@ -96,8 +99,7 @@ function showJudged(quality) {
   say(byId("judged-note"), t("judged.note", { days: quality.days, time: quality.made_at.slice(0, 16).replace("T", " ") }));
   byId("judged-table").tBodies[0].replaceChildren(...leads.map(([lead, one]) => el("tr", {},
     el("th", { scope: "row" }, leadWords(lead)), el("td", {}, count(one.n)),
-    el("td", {}, one.brier_skill === null ? "–" : percent(one.brier_skill)),
-    el("td", {}, one.auc === null ? "–" : digits(one.auc)), el("td", {}, digits(one.ece)))));
+    el("td", {}, share(one.brier_skill)), el("td", {}, digits(one.auc)), el("td", {}, digits(one.ece)))));
 }
 
 // The record of the bundled model; another model's card has the scores of its own time split.
