@@ -89,6 +89,10 @@ def looking(
     page = context.new_page()
     looked = Looked(page)
 
+    def heard(said: Any) -> None:
+        if said.type in ("error", "warning"):
+            looked.complaints.append(f"{said.text} {said.location.get('url', '')}")
+
     def begun(request: Any) -> None:
         looked.waiting += 1
         looked.hosts.add(urlsplit(request.url).hostname or urlsplit(request.url).scheme)
@@ -96,12 +100,12 @@ def looking(
     def ended(request: Any) -> None:
         looked.waiting -= 1
 
+    page.on("console", heard)
     page.on("request", begun)
     page.on("requestfinished", ended)
     page.on("requestfinished", lambda request: looked.finished.append(request))  # noqa: PLW0108 - needs a function
     page.on("requestfailed", ended)
     page.on("pageerror", lambda error: looked.complaints.append(str(error)))
-    page.on("console", lambda said: looked.complaints.append(said.text) if said.type in ("error", "warning") else None)
     try:
         yield looked
         assert [c for c in looked.complaints if not any(part in c for part in expected)] == []

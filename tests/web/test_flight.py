@@ -104,9 +104,9 @@ def test_the_link_reproduces_the_question(chromium: Any, running: Service) -> No
         link = page.locator("#permalink").evaluate("(a) => a.href")
         assert page.url == link
         page.click("a.switch")
-        page.wait_for_function("document.documentElement.lang === 'es'")
+        page.wait_for_function("() => document.documentElement.lang === 'es'")
         page.wait_for_selector("#answer:not([hidden])")
-        page.wait_for_function("document.querySelector('[data-slot=percent]').textContent.includes('%')")
+        page.wait_for_function("() => document.querySelector('[data-slot=percent]').textContent.includes('%')")
         assert shown(looked, "percent").replace("\u202f", " ") == SPANISH.percent(answer["delay_probability"]).replace(
             "\u202f", " "
         )
@@ -125,6 +125,7 @@ def test_bad_input_is_explained_at_its_field_in_the_pages_language(chromium: Any
         looked.settled()
         page.fill("#date", "")
         page.click("#question button[type=submit]")
+        page.wait_for_selector("#time-error:not([hidden])")
         for name in ("airline", "destination", "flight_number", "date", "time"):
             assert looked.text(f"#{name}-error") == SPANISH(f"needed.{name}")
             assert page.locator(f"#{name}").get_attribute("aria-invalid") == "true"

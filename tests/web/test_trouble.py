@@ -152,7 +152,7 @@ def test_logging_in_with_a_name(chromium: Any, tmp_path: Path, server: Directory
     """Name and password of the directory: a wrong one is told kindly, a right one shows who it is, in memory alone."""
     door = Guarded(tmp_path, **{"auth": "ldap,keys", **directory_settings(server)})
     app = create_app(scorer(), door.worker)
-    with serving(app) as running, looking(chromium, expected=("401",)) as looked:
+    with serving(app) as running, looking(chromium, expected=("401", "/v1/quality")) as looked:
         page = looked.page
         opened(looked, running.port)
         page.wait_for_selector("#login[open]")
@@ -170,7 +170,7 @@ def test_logging_in_with_a_name(chromium: Any, tmp_path: Path, server: Directory
         page.click("nav a[data-view=model]")
         page.wait_for_selector("#promise:not([hidden])")
         page.click("a.switch")
-        page.wait_for_function("document.documentElement.lang === 'es'")
+        page.wait_for_function("() => document.documentElement.lang === 'es'")
         page.wait_for_selector("#promise:not([hidden])")
         assert looked.text("#who").startswith("bob"), "another language is no other person"
         assert page.evaluate("localStorage.length + sessionStorage.length") == 0

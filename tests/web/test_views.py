@@ -22,6 +22,8 @@ LOOKS = {
 }
 QUESTION = {"airline": "LAN", "flight_number": "600", "destination": "SPJC", "time": "20:05"}
 TRANSFERRED_MOST = 120_000
+# Before the ledger's writer has judged anything the route says 503, which the view shows as nothing.
+NOT_JUDGED = ("/v1/quality",)
 # One row of the board is as another: axe looks at the first few.
 ROWS_ALIKE = {"exclude": [["#board tbody tr:nth-child(n+6)"], ["datalist"]]}
 
@@ -38,7 +40,7 @@ def test_every_view_is_whole_and_legible(chromium: Any, running: Service, look: 
 
     axe, (size, language, scheme) = Axe(), LOOKS[look]
     SCREENSHOTS.mkdir(exist_ok=True)
-    with looking(chromium, size, language, scheme) as looked:
+    with looking(chromium, size, language, scheme, expected=NOT_JUDGED) as looked:
         page = looked.page
         for name, path in PAGE_VIEWS:
             page.goto(address(running, path))
@@ -124,8 +126,8 @@ def test_the_policy_stops_what_is_inline(chromium: Any, running: Service) -> Non
 @pytest.mark.parametrize(("size", "language"), [(WIDE, "en"), (NARROW, "es")])
 def test_everything_can_be_done_by_keyboard(chromium: Any, running: Service, size: Any, language: str) -> None:
     """From one flight to the board, the airport, the model and the old form, without a pointer."""
-    with looking(chromium, size, language) as looked:
-        looked.page.goto(address(running, "/model").replace("/model", "/"))
+    with looking(chromium, size, language, expected=NOT_JUDGED) as looked:
+        looked.page.goto(f"http://127.0.0.1:{running.port}/")
         looked.settled()
         _ask_by_keyboard(looked)
         _board_by_keyboard(looked)

@@ -29,6 +29,7 @@ export const shownCode = (kind, code) => {
 // What is meant by what was typed: a chosen entry, a name, or a code, known or not.
 export function meant(kind, text) {
   const typed = folded(text);
+  if (!typed) return ""; // or it would be whoever has no IATA code
   const entry = lists[kind].find((one) => folded(shown(one)) === typed || one.keys.includes(typed));
   return entry ? entry.icao : text.trim();
 }
