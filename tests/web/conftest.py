@@ -48,7 +48,7 @@ def chromium() -> Iterator[Any]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service with a ledger that knows a week of departures, and tomorrow's schedule."""
     data = tmp_path_factory.mktemp("page")
-    with service("--workers", "2", ATRASO_DATA=str(data), ATRASO_LEDGER="spool") as found:
+    with service("--workers", "1", ATRASO_DATA=str(data), ATRASO_LEDGER="spool") as found:
         ahead = [
             flight(n, tomorrow() + timedelta(minutes=24 * n))
             | {"airline": ("LAN", "SKU")[n % 2], "destination": ("SPJC", "SCTE", "KMIA")[n % 3]}
