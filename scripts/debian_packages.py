@@ -13,7 +13,7 @@ from pathlib import Path
 # python-ldap is built from source; the servers are those that users have.
 PACKAGES = (
     "gcc", "python3-dev", "libldap2-dev", "libsasl2-dev", "slapd", "ldap-utils", "postgresql-15", "strace", "wrk",
-    "prometheus", "prometheus-alertmanager",
+    "prometheus", "prometheus-alertmanager", "chromium",
 )  # fmt: skip
 
 

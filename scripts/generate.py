@@ -14,6 +14,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     render_settings.PAGE: render_settings.render,
     render_card.PAGE: render_card.card,
     render_card.DIAGRAM: render_card.diagram,
+    render_card.PLOTS: render_card.plots,
     render_security.PAGE: render_security.render,
     render_stress.PAGE: render_stress.render,
     Path("benchmarks/results/README.md"): render_benchmarks.rendered,

@@ -1,7 +1,8 @@
-"""The model card of the bundled artefact, from its manifest and the records kept in docs/records."""
+"""The model card of the bundled artefact and the page's plots, from its manifest and the records in docs/records."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from atraso.artefact.bundle import BUNDLED, read_artefact
@@ -12,6 +13,10 @@ from atraso.training.report import model_card
 PAGE = Path("docs/model-card.md")
 DIAGRAM = diagram_of(PAGE)
 KEPT = Path("docs/records")
+# What the page draws of the card; it does so for this model and no other.
+PLOTS = Path("src/atraso/web/static/card.json")
+SCORES = ("n", "auc", "auc_low", "auc_high", "brier_skill", "ece")
+DECIMALS = 4
 
 
 def card() -> str:
@@ -32,3 +37,15 @@ def _kept(name: str) -> Path | None:
 def diagram() -> str:
     """Return the reliability diagram as SVG."""
     return reliability_svg(read_rolling(KEPT / "rolling.json"))
+
+
+def plots() -> str:
+    """Return the scores by lead and the reliability diagram of the bundled model's recipe, for the page."""
+    manifest, _ = read_artefact(BUNDLED)
+    leads = {
+        lead: {name: round(scores[name], DECIMALS) for name in SCORES}
+        | {"reliability": [{name: round(found[name], DECIMALS) for name in ("said", "late")} for found in bins]}
+        for lead, scores in read_rolling(KEPT / "rolling.json")["leads"].items()
+        for bins in (scores["reliability"],)
+    }
+    return json.dumps({"checksum": manifest.checksum, "leads": leads}, separators=(",", ":")) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from atraso.serving.policy import METRICS, NAMED_ONLY, role_of
+from atraso.serving.policy import METRICS, NAMED_ONLY, VIEWS, role_of
 from atraso.stress.record import Record, Row, read_record
 from atraso.stress.report import markdown
 
@@ -13,10 +13,9 @@ PAGE = Path("docs/security.md")
 KEPT = Path("docs/records/auth.json")
 PATHS = (
     "/v1/predictions", "/predict", "/v2/models/{model}/infer", "/v1/model", "/v1/models", "/v1/models/{version}",
-    "/v1/departures", "/v1/models/{version}/activate", "/v1/revocations", "/metrics", "/v1/token",
-    "/.well-known/jwks.json",
-    "/, /form, static files", "/health, /health/live, /health/ready", "/v2, /v2/health/…, /v2/models/{model}",
-    "/openapi.json, /docs",
+    "/v1/state", "/v1/schedule", "/v1/quality", "/v1/objectives", "/v1/departures", "/v1/models/{version}/activate",
+    "/v1/revocations", "/metrics", "/v1/token", "/.well-known/jwks.json", ", ".join((*VIEWS, "static files")),
+    "/health, /health/live, /health/ready", "/v2, /v2/health/…, /v2/models/{model}", "/openapi.json, /docs",
 )  # fmt: skip
 # Why each way costs what it does, in the order of the page.
 REASONS = {
@@ -59,7 +58,7 @@ def render() -> str:
 def _policy() -> str:
     lines = ["| route | with authentication | without (loopback only) |", "| --- | --- | --- |"]
     for path in PATHS:
-        role = role_of(path)
+        role = role_of(path.split(", ")[0])
         guarded = f"role `{role}`" if role else "open"
         if path == METRICS:
             guarded = "internal port (`ATRASO_METRICS_PORT`), or open by `ATRASO_METRICS_OPEN=true`"

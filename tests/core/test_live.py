@@ -134,3 +134,38 @@ def test_nothing_told_is_nothing_known() -> None:
     assert live.newest_departure(NOW) is None
     live.take([known(flight("LAN", "1", "SPJC", NOW - 60), None, cancelled=True, published=True)])
     assert live.history(NOW) is None
+
+
+def test_a_day_has_its_own_flights_and_hours() -> None:
+    """A day's flights are those scheduled on it, in order; by the hour count those that left in it, whenever due."""
+    day = 20_000
+    start = day * MINUTES_A_DAY
+
+    def known(
+        number: int, local: int, late: int | None, origin: str = "SCEL", *, cancelled: bool = False
+    ) -> KnownFlight:
+        utc = start + local + 180
+        actual = None if late is None else utc + late
+        return KnownFlight("LAN", str(number), origin, "SPJC", utc, start + local, actual, cancelled, True)
+
+    flights = LiveFlights()
+    flights.take(
+        [
+            known(5, 23 * 60 + 50, 30),  # leaves on the next day
+            known(1, 60, 0),
+            known(2, -10, 20),  # of the day before, leaves on this one
+            known(3, 600, None),
+            known(4, 605, 16),
+            known(6, 610, 5, "SAME"),
+            known(7, 615, None, cancelled=True),
+        ]
+    )
+    assert [flight.flight_number for flight in flights.of_day("SCEL", day)] == ["1", "3", "4", "7", "5"]
+    assert [(f.actual_utc is None, f.cancelled) for f in flights.of_day("SCEL", day)][1:4] == [
+        (True, False), (False, False), (True, True),
+    ]  # fmt: skip
+    hours = flights.left_by_hour("SCEL", day - 1, day + 1)
+    assert hours.shape == (3, 24, 2)
+    assert {(d, h): tuple(hours[d, h]) for d in range(3) for h in range(24) if hours[d, h].any()} == {
+        (1, 0): (1, 1), (1, 1): (1, 0), (1, 10): (1, 1), (2, 0): (1, 1),
+    }  # fmt: skip

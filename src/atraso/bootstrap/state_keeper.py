@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
+import msgspec
 import numpy as np
 
+from atraso.artefact.day import AskedDay, DayFlight, KnownDay
 from atraso.artefact.live import live_cards
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.snapshot import SnapshotHead, pack
@@ -19,6 +21,8 @@ from atraso.core.live import KnownFlight, LiveFlights
 
 # Published flights count for crowding up to so many days ahead.
 TIMETABLE_DAYS = 14
+# A usual day is the mean of so many before.
+USUAL_DAYS = 28
 # Reads what is new after a version: the version reached, and the flights that it is about.
 Follow = Callable[[int], tuple[int, Iterable[KnownFlight]]]
 
@@ -81,6 +85,27 @@ class StateKeeper:
         )
         counts = np.column_stack([crowds[name] for name in CROWDS]) if crowds else np.zeros((0, len(CROWDS)))
         return pack(head, sums, counts.astype(np.int16))
+
+    def day(self, asked: AskedDay) -> bytes:
+        """Return, as the JSON of `KnownDay`, what is known of the day that is *asked* for."""
+        by_hour = self._flights.left_by_hour(asked.origin, asked.day - USUAL_DAYS, asked.day)
+        before = by_hour[:-1][by_hour[:-1].any(axis=(1, 2))]
+        usual = before.mean(axis=0).round(3).tolist() if len(before) else []
+        flights = tuple(
+            DayFlight(
+                flight.airline,
+                flight.flight_number,
+                flight.destination,
+                flight.scheduled_utc,
+                flight.actual_utc,
+                flight.cancelled,
+                flight.published,
+            )
+            for flight in self._flights.of_day(asked.origin, asked.day)
+        )
+        left = by_hour[-1].tolist()
+        told = KnownDay(self.version, flights, tuple(map(tuple, left)), tuple(map(tuple, usual)), len(before))
+        return msgspec.json.encode(told)
 
     def _offsets(self, at: int) -> list[dict[str, int]]:
         """Return by how much local time is ahead of UTC at each origin; near a clock change also on its other side."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from atraso.artefact.day import AskedDay
 from atraso.artefact.scorer import Scorer
 from atraso.bootstrap.state_keeper import StateKeeper
 from atraso.serving.airport_state import LENGTH_BYTES, AskedMoment
@@ -30,7 +31,7 @@ CLIENT_TIMEOUT_S = 1.0
 MAX_REQUEST_BYTES = 4096
 WAITING_CLIENTS = 64
 _PEER = struct.Struct("3i")  # process, user, group: `struct ucred`
-_decode = msgspec.json.Decoder(AskedMoment).decode
+_decode = msgspec.json.Decoder(AskedMoment | AskedDay).decode
 
 
 class StateAddress:
@@ -80,7 +81,7 @@ def keep_state(
 
 
 def _serve_one(listener: socket.socket, keeper: StateKeeper, checksum: str) -> None:
-    """Answer one process of the same user with the snapshot of the moment that it asks for."""
+    """Answer one process of the same user with the snapshot of the moment, or the day, that it asks for."""
     connection, _ = listener.accept()
     with connection:
         connection.settimeout(CLIENT_TIMEOUT_S)
@@ -94,7 +95,7 @@ def _serve_one(listener: socket.socket, keeper: StateKeeper, checksum: str) -> N
         content = b""
         if asked.model == checksum:
             keeper.follow()
-            content = keeper.snapshot(asked.at_utc)
+            content = keeper.day(asked) if isinstance(asked, AskedDay) else keeper.snapshot(asked.at_utc)
         connection.sendall(len(content).to_bytes(LENGTH_BYTES, "little") + content)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atraso.core import features as spec
-from atraso.core.flights import DepartureTable, FlightTable
+from atraso.core.flights import DELAYED_AFTER_MINUTES, DepartureTable, FlightTable
 from atraso.core.keys import MINUTES_A_DAY, Columns
 from atraso.core.replay import Replay
 
@@ -133,6 +133,41 @@ class LiveFlights:
         scheduled = np.frombuffer(self._scheduled, dtype=np.int64)
         chosen = (scheduled > after) & (scheduled <= until) & np.frombuffer(self._published, dtype=np.bool_)
         return self._table(np.flatnonzero(chosen))
+
+    def of_day(self, origin: str, day: int) -> list[KnownFlight]:
+        """Return what is known of the flights from *origin* on the local *day* (since 1970), in their order of time."""
+        local = np.frombuffer(self._local, dtype=np.int64)
+        rows = np.flatnonzero(local // MINUTES_A_DAY == day)
+        rows = rows[np.argsort(local[rows], kind="stable")]
+        return [self._known(row) for row in rows.tolist() if self._names[row][2] == origin]
+
+    def left_by_hour(self, origin: str, first: int, last: int) -> Rows:
+        """Return per local day from *first* to *last* and hour (days, 24, 2): how many left, and how many of them late.
+
+        Flights count in the hour in which they left.
+        """
+        scheduled, actual = (np.frombuffer(column, dtype=np.int64) for column in (self._scheduled, self._actual))
+        delay = actual - scheduled
+        left = np.frombuffer(self._local, dtype=np.int64) + delay
+        flown = (actual < NOT_YET) & ~np.frombuffer(self._cancelled, dtype=np.bool_)
+        rows = np.flatnonzero(flown & (left // MINUTES_A_DAY >= first) & (left // MINUTES_A_DAY <= last))
+        rows = rows[[self._names[row][2] == origin for row in rows.tolist()]]
+        hours = left[rows] // 60 - first * 24
+        counts = np.zeros(((last - first + 1) * 24, 2), dtype=np.int64)
+        np.add.at(counts[:, 0], hours, 1)
+        np.add.at(counts[:, 1], hours, delay[rows] > DELAYED_AFTER_MINUTES)
+        return counts.reshape(-1, 24, 2)
+
+    def _known(self, row: int) -> KnownFlight:
+        actual = self._actual[row]
+        return KnownFlight(
+            *self._names[row],
+            self._scheduled[row],
+            self._local[row],
+            actual if actual < NOT_YET else None,
+            bool(self._cancelled[row]),
+            bool(self._published[row]),
+        )
 
     def history(self, at: int) -> History | None:
         """Return what questions about the minute *at*, or some hours before, need; None where nothing is known.

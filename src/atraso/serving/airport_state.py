@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from atraso.artefact.day import AskedDay, KnownDay
 from atraso.artefact.live import NOTHING_KNOWN, Moment
 from atraso.artefact.snapshot import Snapshot, SnapshotHead
 from atraso.core.keys import MINUTES_A_DAY
@@ -22,9 +23,11 @@ ASKED_AT_ONCE = 4
 ANSWER_WITHIN_S = 5.0
 RETRY_AFTER_S = 1.0
 LENGTH_BYTES = 8
+_NOT_TOLD = (OSError, TimeoutError, ValueError, EOFError, msgspec.MsgspecError)
+_decode_day = msgspec.json.Decoder(KnownDay).decode
 
 
-class AskedMoment(msgspec.Struct, frozen=True):
+class AskedMoment(msgspec.Struct, frozen=True, tag="moment"):
     """What a worker asks of the process that keeps the state: a moment in UTC minutes, for a model by its checksum."""
 
     at_utc: int
@@ -77,14 +80,30 @@ class AirportState:
         """Return another moment, in UTC minutes, with all in it that was stored before; raises UnavailableError."""
         if not self.known or self._source.address is None:
             return NOTHING_KNOWN
-        async with self._asking:
-            try:
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    content = await _ask(self._source.address, AskedMoment(at_utc, self._checksum))
-                snapshot = Snapshot(content) if content else None
-            except (OSError, TimeoutError, ValueError, EOFError, msgspec.MsgspecError) as error:
-                raise UnavailableError("the state at that moment cannot be told now", RETRY_AFTER_S) from error
+        try:
+            content = await self._asked(self._source.address, AskedMoment(at_utc, self._checksum))
+            snapshot = Snapshot(content) if content else None
+        except _NOT_TOLD as error:
+            raise UnavailableError("the state at that moment cannot be told now", RETRY_AFTER_S) from error
         return self._judged(snapshot, at_utc, snapshot.head.at_utc if snapshot else at_utc)
+
+    @property
+    def kept(self) -> bool:
+        """Whether somebody keeps a state here."""
+        return self._source.address is not None
+
+    async def day(self, origin: str, day: int) -> KnownDay:
+        """Return what is known of a local *day* (since 1970) at *origin*; raises UnavailableError."""
+        try:
+            if not self.known or self._source.address is None:
+                raise EOFError
+            return _decode_day(await self._asked(self._source.address, AskedDay(origin, day, self._checksum)))
+        except _NOT_TOLD as error:
+            raise UnavailableError("the flights of that day cannot be told now", RETRY_AFTER_S) from error
+
+    async def _asked(self, address: str, asked: AskedMoment | AskedDay) -> bytes:
+        async with self._asking, asyncio.timeout(ANSWER_WITHIN_S):
+            return await _ask(address, asked)
 
     def _renew(self, number: int, minute: int) -> None:
         if number != self._number:
@@ -122,8 +141,8 @@ def _span(minutes: int) -> str:
     return f"{hours} h" if hours < 72 else f"{hours // 24} days"
 
 
-async def _ask(address: str, asked: AskedMoment) -> bytes:
-    """Return the snapshot of a moment; empty where none can be made for that model."""
+async def _ask(address: str, asked: AskedMoment | AskedDay) -> bytes:
+    """Return the snapshot of a moment, or a day as JSON; empty where none can be made for that model."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.setblocking(False)

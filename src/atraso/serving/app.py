@@ -35,11 +35,16 @@ from atraso.serving.inference import Inference
 from atraso.serving.old_form import OldForm
 from atraso.serving.openapi import openapi_document
 from atraso.serving.ops import ops_routes
-from atraso.serving.pages import page_routes, page_templates
+from atraso.serving.pages import page_routes
 from atraso.serving.predictions import DEFAULT_LIMITS, Limits, Predictions
 from atraso.serving.problems import MethodNotAllowedError, NoSuchRouteError, refusal_of
+from atraso.serving.promise import objectives_route
 from atraso.serving.quality import quality_route
+from atraso.serving.rendering import Pages
+from atraso.serving.schedule import schedule_route
 from atraso.serving.state_route import state_routes
+from atraso.serving.static_files import StaticFiles
+from atraso.serving.words import WEB
 from atraso.telemetry.cells import Board, Recorder
 
 if TYPE_CHECKING:
@@ -83,8 +88,8 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
     departures = Departures(scorer, limits, now, worker.report, worker.books)
     challenge = Challenge(scorer, limits)
     inference = Inference(scorer, limits, now, airport)
-    templates = page_templates(scorer.manifest)
-    form = OldForm(scorer, templates.get_template("class.html"))
+    pages = Pages(scorer.manifest, StaticFiles(WEB / "static"))
+    form = OldForm(scorer, pages)
     document = openapi_document(scorer, predictions, limits)
     routes = [
         *ops_routes(
@@ -100,9 +105,11 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
         ),
         quality_route(worker.quality),
         *state_routes(airport, scorer.manifest, now),
+        schedule_route(airport, scorer, now),
+        objectives_route(worker.board),
         *inference.routes(),
         *worker.accounts.routes(),
-        *page_routes(templates, scorer.manifest, predictions, document, now, asks=worker.accounts.page_asks),
+        *page_routes(pages, scorer.manifest, predictions, document, now, asks=worker.accounts.page_asks),
     ]
     middleware = [Middleware(SecurityHeaders)]
     rest = Starlette(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from atraso.serving.policy import VIEWS
 from atraso.telemetry.names import ROUTES, Outcome
 
 _INDEX = {route: index for index, route in enumerate(ROUTES)}
 OTHER = _INDEX["other"]
-_PAGES = ("/", "/form", "/docs", "/openapi.json")
+_PAGES = (*VIEWS, "/docs", "/openapi.json")
 _ROUTE_OF = {
     **{route: index for route, index in _INDEX.items() if route.startswith("/")},
     **dict.fromkeys(("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"), _INDEX["/health"]),
     **dict.fromkeys(("/v1/models", "/v2", "/v2/models"), _INDEX["/v1/model"]),
+    "/v1/schedule": _INDEX["/v1/state"],
+    "/v1/objectives": _INDEX["/v1/quality"],
     **dict.fromkeys(_PAGES, _INDEX["page"]),
 }
 # What else is served below these: the model's paths hold its version, files of the page their names.

@@ -11,56 +11,51 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-import jinja2
+from starlette.requests import Request
 from starlette.types import Scope
 
-from atraso.artefact.scorer import ChallengeAnswer, Scorer
+from atraso.artefact.scorer import Scorer
 from atraso.serving.front import Page
 from atraso.serving.problems import ChallengeRefusedError
-from atraso.serving.telling import percent
+from atraso.serving.rendering import Pages, language_asked
 from atraso.serving.wire import Place
+from atraso.serving.words import words_of
 
 AIRLINES, MONTHS = 23, 12
 INTERNATIONAL = AIRLINES + 1
 FIELDS = AIRLINES + 1 + MONTHS
 MOST_FIELDS_SENT = 100
 NAMES = tuple(f"var{i}" for i in range(1, FIELDS + 1))
-MONTH_WORDS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
 
 
 class OldForm:
-    """Answers the 36 numbers with one scorer, on a page made by *template*."""
+    """Answers the 36 numbers with one scorer, on one of its *pages*."""
 
-    def __init__(self, scorer: Scorer, template: jinja2.Template) -> None:
+    def __init__(self, scorer: Scorer, pages: Pages) -> None:
         self._scorer = scorer
-        self._template = template
+        self._pages = pages
         self._airlines = scorer.manifest.challenge_airlines
 
     async def get(self, scope: Scope, body: bytes) -> Page:
         """Answer `GET /predict` from its query; raises ChallengeRefusedError."""
-        return self._page(scope["query_string"])
+        return await self._page(scope, scope["query_string"])
 
     async def post(self, scope: Scope, body: bytes) -> Page:
         """Answer `POST /predict` of a form; raises ChallengeRefusedError."""
-        return self._page(body)
+        return await self._page(scope, body)
 
-    def _page(self, encoded: bytes) -> Page:
+    async def _page(self, scope: Scope, encoded: bytes) -> Page:
         airline, international, month = self._facts(_values(encoded))
         answer = self._scorer.challenge(airline, "I" if international else "N", month)
-        return Page(self._told(airline, international, month, answer).encode())
-
-    def _told(self, airline: str, international: int, month: int, answer: ChallengeAnswer) -> str:
-        words: dict[str, Any] = {
+        words = words_of(language_asked(Request({**scope, "query_string": b""})))
+        told: dict[str, Any] = {
             "airline": airline,
-            "kind": "international" if international else "national",
-            "month": MONTH_WORDS[month - 1],
+            "kind": words("kind.international" if international else "kind.national"),
+            "month": words(f"month.{month}"),
             "predicted": answer.predict,
-            "probability": percent(answer.probability),
+            "probability": words.percent(answer.probability),
         }
-        return self._template.render(**words)
+        return Page((await self._pages.render("class.html", words.language, **told)).encode())
 
     def _facts(self, values: dict[str, int]) -> tuple[str, int, int]:
         """Return airline, international (0 or 1) and month (1 to 12)."""

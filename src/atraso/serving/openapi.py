@@ -24,6 +24,8 @@ from atraso.serving.openapi_accounts import account_paths
 from atraso.serving.openapi_inference import OPTIONAL_KEY, inference_paths
 from atraso.serving.predictions import Limits, Predictions
 from atraso.serving.problems import PROBLEM_JSON, STATUSES, problem_body, response_name
+from atraso.serving.promise import ObjectivesAnswer
+from atraso.serving.schedule import DayAnswer
 from atraso.serving.state_route import StateAnswer
 from atraso.serving.wire import Place
 
@@ -46,6 +48,8 @@ _SHAPES = (
     StateAnswer,
     wire.Problem,
     Quality,
+    DayAnswer,
+    ObjectivesAnswer,
     TokenAnswer,
     RevocationRequest,
     RevocationAnswer,
@@ -64,6 +68,13 @@ _EXAMPLE_ID = "01KAQ5V8Z0M4T7C2P9R3X6W1JD"
 _NAUGHT_OR_ONE = {"type": "integer", "enum": [0, 1]}
 _BODY_STATUSES = (400, 401, 403, 408, 413, 415, 422, 429, 431, 500, 503)
 _QUERY_STATUSES = (400, 401, 403, 408, 422, 429, 431, 500, 503)
+_VIEWS = (
+    ("/", "page", "one flight"),
+    ("/board", "boardPage", "a day's departures"),
+    ("/airport", "airportPage", "the airport now"),
+    ("/model", "modelPage", "the model and its promise"),
+    ("/form", "formPage", "the challenge's 36 fields"),
+)
 
 
 def openapi_document(scorer: Scorer, predictions: Predictions, limits: Limits) -> Json:
@@ -203,12 +214,35 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
                 (401, 403, 404, 429, 500, 503),
             )
         },
+        "/v1/schedule": {
+            "get": _operation(
+                "schedule",
+                "A day's departures",
+                "The flights that were published for a local day or left on it, what became of each, and by the hour "
+                "how many left and how a usual day goes. Four weeks back and the published ones ahead are known best.",
+                _json("DayAnswer"),
+                (401, 403, 404, 422, 429, 500, 503),
+                parameters=_day_parameters(scorer.manifest),
+            )
+        },
+        "/v1/objectives": {
+            "get": _operation(
+                "objectives",
+                "What is promised, and what is left of the budget",
+                "Counted over all workers since the service started.",
+                _json("ObjectivesAnswer"),
+                _KEY_STATUSES,
+            )
+        },
         **account_paths(scorer.manifest.version),
         "/metrics": {"get": _operation("metrics", "Counters for Prometheus", "", _plain(), (404,))},
         "/openapi.json": {
             "get": _operation("openapi", "This document", "", {"application/json": {"schema": {"type": "object"}}}, ())
         },
-        "/": {"get": _operation("page", "The page", "Asks and answers for one flight, for people.", _html(), ())},
+        **{
+            path: {"get": _operation(name, f"The page: {words}", "For people, in English and Spanish.", _html(), ())}
+            for path, name, words in _VIEWS
+        },
         "/docs": {"get": _operation("docs", "The reference", "This document, for people.", _html(), ())},
     }
 
@@ -282,6 +316,22 @@ def _parameters(query: Json, examples: Mapping[str, str]) -> list[Json]:
         parameter = {"name": name, "in": "query", "required": name in query["required"], "schema": schema}
         out.append(parameter | {"example": examples[name]} if name in examples else parameter)
     return out
+
+
+def _day_parameters(manifest: Manifest) -> list[Json]:
+    """Return the fields of a day's query as parameters."""
+    several = len(manifest.airports) > 1
+    origin: Json = {"name": "origin", "in": "query", "required": several, "schema": {"type": "string"}}
+    return [
+        {
+            "name": "date",
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string", "description": "Local date at the airport; without one, today."},
+            "example": "2026-07-14",
+        },
+        origin | {"example": manifest.airports[0].icao},
+    ]
 
 
 def _refusals() -> Json:

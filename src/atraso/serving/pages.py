@@ -1,23 +1,20 @@
-"""What people see: the page that asks and answers for one flight, and the reference of the API."""
+"""What people see: the page with its views, and the reference of the API."""
 
 from __future__ import annotations
 
-import hashlib
+import gzip
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-import jinja2
-from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from atraso.artefact.manifest import Manifest
 from atraso.core.codes import folded
@@ -25,34 +22,23 @@ from atraso.serving.openapi import golden_by_day
 from atraso.serving.predictions import Predictions
 from atraso.serving.problems import STATUSES, WrongPlacesError
 from atraso.serving.reference import reference
-from atraso.serving.telling import BANDS, QUANTILE_WORDS, percent, told
+from atraso.serving.rendering import PAGE_VIEWS, Pages, language_asked
+from atraso.serving.static_files import takes_gzip
+from atraso.serving.telling import BANDS, QUANTILES, Names, told
+from atraso.serving.words import COOKIE, LANGUAGES, Words, words_of
 
-WEB = Path(__file__).parents[1] / "web"
 FORM_FIELDS = ("airline", "flight_number", "destination", "date", "time", "origin")
+RISK_LEVELS = ("low", "raised", "high", "very-high")
+LIMITS = tuple(f"limit.{name}" for name in ("tail", "cancelled", "aircraft", "season", "weather", "new"))
+A_YEAR_S = 31_536_000
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(r"\d\d:\d\d(:\d\d)?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:]{2,39}\](:\d{1,5})?", re.ASCII)
-
-
-def page_templates(manifest: Manifest) -> jinja2.Environment:
-    """Return the templates of all pages about the model of *manifest*."""
-    loader = jinja2.FileSystemLoader(WEB / "templates")
-    templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    templates.trim_blocks = templates.lstrip_blocks = True
-    templates.filters["coded"] = coded
-    # A browser keeps the files it has: when they change, so does their address.
-    digest = hashlib.sha256(b"".join(p.read_bytes() for p in sorted((WEB / "static").iterdir()))).hexdigest()
-    templates.globals |= {
-        "model": manifest,
-        "files_version": digest[:12],
-        "usual": percent(manifest.base_rate),
-        "threshold": percent(manifest.decision_threshold),
-    }
-    return templates
+_CODE_AFTER_NAME = re.compile(r".*\(([A-Za-z0-9]{2,4})\)", re.ASCII)
 
 
 def page_routes(
-    templates: jinja2.Environment,
+    pages: Pages,
     manifest: Manifest,
     predictions: Predictions,
     document: Mapping[str, Any],
@@ -62,22 +48,22 @@ def page_routes(
 ) -> list[BaseRoute]:
     """Return the routes of the page, the reference and what they load; *now* is the time for the date proposed.
 
-    *asks* is what people have to show before they are answered: `login`, `key` or nothing.
+    *asks* is what people have to show before they are answered: `login`, `password`, `key` or nothing.
     """
-    pages = _Pages(templates, manifest, predictions, document, now, asks=asks)
+    found = _Views(pages, manifest, predictions, document, now, asks=asks)
     return [
-        Route("/", pages.page, methods=["GET"]),
-        Route("/docs", pages.docs, methods=["GET"]),
-        Mount("/static", StaticFiles(directory=WEB / "static")),
+        *(Route(path, found.view(name), methods=["GET"]) for name, path in PAGE_VIEWS),
+        Route("/docs", found.docs, methods=["GET"]),
+        Mount("/static", pages.files),
     ]
 
 
-class _Pages:
-    """The pages of one model, with their templates loaded once."""
+class _Views:
+    """The views of one model: one document, of which a view is shown; its scripts fill it and change between views."""
 
     def __init__(
         self,
-        templates: jinja2.Environment,
+        pages: Pages,
         manifest: Manifest,
         predictions: Predictions,
         document: Mapping[str, Any],
@@ -85,65 +71,127 @@ class _Pages:
         *,
         asks: str,
     ) -> None:
-        self._asks = asks
-        self._page = templates.get_template("page.html")
-        self._docs = templates.get_template("docs.html")
-        self._manifest = manifest
-        self._predictions = predictions
-        self._reference = reference(document)
-        self._now = now
-        self._place_codes = {folded(place.name): place.icao for place in manifest.destinations}
+        self._pages, self._files = pages, pages.files
+        self._manifest, self._predictions, self._now, self._asks = manifest, predictions, now, asks
+        self._document = document
+        self._names: dict[str, Names] = {}
 
-    async def page(self, request: Request) -> Response:
-        """Show the form, and below it the answer where the query holds a flight: the page works without script.
+    def view(self, name: str) -> Callable[[Request], Any]:
+        """Return what answers with the view *name* shown."""
+
+        async def show(request: Request) -> Response:
+            return await self._show(request, name)
+
+        return show
+
+    async def _show(self, request: Request, view: str) -> Response:
+        """Show a view; one flight with its answer where the query holds it: that much works without script.
 
         Where people have to log in the script does that, and asks for the flight in their name.
         """
-        asked = any(name in request.query_params for name in FORM_FIELDS)
+        words = words_of(language_asked(request))
+        names = self._names_in(words)
         fields = {name: request.query_params.get(name, "").strip() for name in FORM_FIELDS}
         answer, errors = None, {}
+        asked = view == "flight" and any(name in request.query_params for name in FORM_FIELDS)
         if asked and not self._asks:
+            question = self._question(fields)
             try:
-                answer = told(self._predictions.ask(self._question(fields)), fields)
+                answer = told(self._predictions.ask(question), {**fields, **_codes(question)}, words, names)
             except WrongPlacesError as error:
-                errors = _by_field(error, fields)
+                errors = {name: words.from_api(text) for name, text in _by_field(error, fields).items()}
         elif not asked:
             fields["date"] = self._today()
-        content = self._page.render(
+        other = next(language for language in LANGUAGES if language != words.language)
+        kept = [(name, value) for name, value in request.query_params.multi_items() if name != COOKIE]
+        content = await self._pages.render(
+            "page.html",
+            words.language,
+            view=view,
+            other_lang=other,
+            other_address=f"{request.url.path}?{urlencode([*kept, (COOKIE, other)])}",
+            address=f"/?{urlencode(kept)}",
             fields=fields,
             answer=answer,
             errors=errors,
-            example=self._example(),
+            example=self._example(words, names),
             asks=self._asks,
-            band_words=BANDS,
-            quantile_words=QUANTILE_WORDS,
+            bands=BANDS,
+            quantiles=QUANTILES,
+            risk_levels=RISK_LEVELS,
+            limits=LIMITS,
+            today=self._today(),
+            trained=self._manifest.created_at[:10],
+            airlines=sorted(self._manifest.airlines, key=lambda airline: -airline.departures),
+            places=[
+                {"icao": place.icao, "iata": place.iata, "name": names.place(place.icao)}
+                for place in sorted(self._manifest.destinations, key=lambda one: names.place(one.icao))
+            ],
+            challenge_airlines=self._manifest.challenge_airlines,
+            scripts=self._files.scripts,
+            script_words=words.for_scripts(),
+            facts=self._facts(),
         )
-        return HTMLResponse(content, 422 if errors else 200, {"cache-control": "no-store"})
+        return _html(request, content, 422 if errors else 200, words.language)
 
     async def docs(self, request: Request) -> Response:
         """Show the reference, with examples that name the address it was asked at."""
         host = request.headers.get("host", "")
         base = f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else "http://127.0.0.1:5000"
-        content = self._docs.render(operations=self._reference, statuses=STATUSES, base=base)
-        return HTMLResponse(content, headers={"cache-control": "no-cache"})
+        content = await self._pages.render(
+            "docs.html", LANGUAGES[0], operations=reference(self._document), statuses=STATUSES, base=base
+        )
+        return _html(request, content, 200, LANGUAGES[0])
 
     def _question(self, fields: Mapping[str, str]) -> dict[str, object]:
         """Return the form's fields by the names of the API; what is empty is left out."""
         question: dict[str, object] = {"explain": True}
         question |= {n: fields[n] for n in ("airline", "flight_number", "destination", "origin") if fields[n]}
+        for name in ("airline", "destination"):
+            coded = _CODE_AFTER_NAME.fullmatch(fields[name])  # as the script writes what was chosen
+            if coded:
+                question[name] = coded[1]
         # The form takes the name of a place too, as its list offers it.
-        place = self._place_codes.get(folded(fields["destination"]))
+        place = self._place_codes().get(folded(fields["destination"]))
         if place is not None:
             question["destination"] = place
         if _DATE.fullmatch(fields["date"]) and _TIME.fullmatch(fields["time"]):
             question["scheduled_departure"] = f"{fields['date']}T{fields['time']}"
         return question
 
+    def _place_codes(self) -> dict[str, str]:
+        """Return the code of each place by its names in all languages, folded."""
+        codes = {folded(place.name): place.icao for place in self._manifest.destinations}
+        for language in LANGUAGES:
+            codes |= {folded(name): icao for icao, name in self._names_in(words_of(language)).places.items()}
+        return codes
+
+    def _names_in(self, words: Words) -> Names:
+        if words.language not in self._names:
+            manifest = self._manifest
+            places = {airport.icao: airport.name for airport in manifest.airports}
+            places |= {place.icao: words.places.get(place.icao, place.name) for place in manifest.destinations}
+            self._names[words.language] = Names({a.icao: a.name for a in manifest.airlines}, places)
+        return self._names[words.language]
+
     def _today(self) -> str:
         zone = ZoneInfo(self._manifest.airports[0].zone)
         return datetime.fromtimestamp(self._now(), zone).date().isoformat()
 
-    def _example(self) -> Mapping[str, str]:
+    def _facts(self) -> str:
+        """Return, as JSON, what the scripts need to know of model and service."""
+        manifest = self._manifest
+        airports = [{"icao": a.icao, "iata": a.iata, "name": a.name, "zone": a.zone} for a in manifest.airports]
+        facts = {
+            "airports": airports,
+            "base_rate": manifest.base_rate,
+            "decision_threshold": manifest.decision_threshold,
+            "checksum": manifest.checksum,
+            "files": f"/static/{self._files.version}",
+        }
+        return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+
+    def _example(self, words: Words, names: Names) -> Mapping[str, str]:
         """Return a flight that the model knows, today, and the address of its answer."""
         golden = golden_by_day(self._manifest)
         fields = {
@@ -155,15 +203,35 @@ class _Pages:
         }
         if len(self._manifest.airports) > 1:
             fields["origin"] = golden.origin
-        airline = {a.icao: a.name for a in self._manifest.airlines}.get(golden.airline, golden.airline)
-        place = {p.icao: p.name for p in self._manifest.destinations}.get(golden.destination, golden.destination)
-        words = f"{airline} {golden.flight_number} to {place}, today at {fields['time']}"
-        return {"number": golden.flight_number, "words": words, "address": f"/?{urlencode(fields)}"}
+        told_as = words(
+            "flight.example.words",
+            airline=names.airline(golden.airline),
+            number=golden.flight_number,
+            destination=names.place(golden.destination),
+            time=fields["time"],
+        )
+        return {"number": golden.flight_number, "words": told_as, "address": f"/?{urlencode(fields)}"}
 
 
-def coded(text: str) -> Markup:
-    """Return *text* escaped, with what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped on this line
+def _codes(question: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(question[name]) for name in ("airline", "destination") if name in question}
+
+
+def _html(request: Request, content: str, status: int, language: str) -> Response:
+    """Return a page, packed where it may be; a language that was asked for is remembered by the browser."""
+    body = content.encode()
+    headers = {
+        "cache-control": "no-store",
+        "content-language": language,
+        "vary": "accept-language, cookie, accept-encoding",
+    }
+    if takes_gzip(request):
+        body = gzip.compress(body, 6, mtime=0)
+        headers["content-encoding"] = "gzip"
+    answer = HTMLResponse(body, status, headers)
+    if request.query_params.get(COOKIE) == language:
+        answer.set_cookie(COOKIE, language, max_age=A_YEAR_S, httponly=True, samesite="lax")
+    return answer
 
 
 def _by_field(error: WrongPlacesError, fields: Mapping[str, str]) -> dict[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from atraso.identity.principal import ADMIN, PREDICT, REPORT
 
+# The page: its views hold nothing themselves, their scripts ask the routes below it.
+VIEWS = ("/", "/board", "/airport", "/model", "/form")
 METRICS, DEPARTURES = "/metrics", "/v1/departures"
 _OPEN = frozenset(
     {
-        "/",
-        "/form",
+        *VIEWS,
         "/docs",
         "/openapi.json",
         METRICS,  # where it is on this port at all

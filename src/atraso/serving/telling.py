@@ -8,38 +8,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import floor
 from typing import Any
 
 from atraso.serving.wire import Answer, PredictionAnswer, ReasonAnswer
+from atraso.serving.words import Words, half_up
 
 PICTURE_WIDTH = 1000  # units of the pictures' own coordinates
-BANDS = (
-    ("punctual", "on time or within 15 min"),
-    ("late", "15 to 30 min late"),
-    ("later", "30 to 60 min late"),
-    ("latest", "over an hour late"),
-)
-QUANTILE_WORDS = (("p50", "half"), ("p80", "8 in 10"), ("p95", "19 in 20"))
+BANDS = ("punctual", "late", "later", "latest")
+QUANTILES = ("p50", "p80", "p95")
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A part of the bar of delays: its class, words, percent, and its place in the picture."""
+    """How likely a range of delays is."""
 
     kind: str
-    words: str
     percent: str
-    x: float
-    width: float
 
 
 @dataclass(frozen=True, slots=True)
 class ReasonBar:
     """One reason as a signed bar: *points* in percent points; the middle of the picture is no effect."""
 
-    group: str
-    value: str
+    words: str
     points: str
     kind: str
     x: float
@@ -50,7 +41,6 @@ class ReasonBar:
 class Departing:
     """By when a share of such flights has left."""
 
-    share: str
     clock: str
     words: str
 
@@ -63,6 +53,7 @@ class Told:
     percent: str
     usual: str
     compared: str
+    basis: str
     verdict: str
     bands: tuple[Band, ...]
     departing: tuple[Departing, ...]
@@ -70,48 +61,56 @@ class Told:
     warnings: tuple[str, ...]
 
 
-def told(answer: Answer, fields: Mapping[str, str]) -> Told:
-    """Return the one prediction of *answer* in words; *fields* are the form's."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What people call the airlines and places of a model, by ICAO code."""
+
+    airlines: Mapping[str, str]
+    places: Mapping[str, str]
+
+    def airline(self, code: str) -> str:
+        """Return the name of an airline, or the code."""
+        return self.airlines.get(code, code)
+
+    def place(self, code: str) -> str:
+        """Return the name of a place, or the code."""
+        return self.places.get(code, code)
+
+
+def told(answer: Answer, fields: Mapping[str, str], words: Words, names: Names) -> Told:
+    """Return the one prediction of *answer* in words; *fields* are the form's, with codes for airline and place."""
     prediction = answer.predictions[0]
     return Told(
-        flight="{airline} {flight_number} to {destination}, {date} at {time}".format(**fields),
-        percent=percent(prediction.delay_probability),
-        usual=percent(prediction.base_rate),
-        compared=compared(prediction),
-        verdict="The model calls this flight delayed."
-        if prediction.delayed
-        else "The model calls this flight on time.",
-        bands=bands(prediction),
-        departing=departing(prediction, fields["date"], fields["time"]),
-        reasons=reason_bars(prediction.reasons),
-        warnings=tuple(prediction.warnings),
+        flight=words(
+            "flight.line",
+            airline=names.airline(fields["airline"]),
+            number=fields["flight_number"],
+            destination=names.place(fields["destination"]),
+            date=fields["date"],
+            time=fields["time"],
+        ),
+        percent=words.percent(prediction.delay_probability),
+        usual=words.percent(prediction.base_rate),
+        compared=compared(prediction, words),
+        basis=words(f"basis.{prediction.basis}", lead=words(f"lead.{prediction.lead}")),
+        verdict=words("verdict.delayed" if prediction.delayed else "verdict.punctual"),
+        bands=bands(prediction, words),
+        departing=departing(prediction, fields["date"], fields["time"], words),
+        reasons=reason_bars(prediction.reasons, words, names),
+        warnings=tuple(words.from_api(warning) for warning in prediction.warnings),
     )
 
 
-def percent(probability: float) -> str:
-    """Return a whole percent, but never 0 % or 100 % for what is not certain."""
-    if 0 < probability < 0.01:
-        return "<1%"
-    if 0.99 < probability < 1:
-        return ">99%"
-    return f"{half_up(100 * probability)}%"
-
-
-def half_up(number: float) -> int:
-    """Return the nearest whole number, halves upwards: as the page's script rounds."""
-    return floor(number + 0.5)
-
-
-def compared(prediction: PredictionAnswer) -> str:
+def compared(prediction: PredictionAnswer, words: Words) -> str:
     """Return how the answer stands to the base rate, from the numbers as shown."""
     points = half_up(100 * prediction.delay_probability) - half_up(100 * prediction.base_rate)
     if points == 0:
-        return "the same as usual here"
-    unit = "point" if abs(points) == 1 else "points"
-    return f"{abs(points)} {unit} {'more' if points > 0 else 'less'} than usual here"
+        return words("compared.same")
+    side = "more" if points > 0 else "less"
+    return words(f"compared.{side}.one" if abs(points) == 1 else f"compared.{side}", points=abs(points))
 
 
-def bands(prediction: PredictionAnswer) -> tuple[Band, ...]:
+def bands(prediction: PredictionAnswer, words: Words) -> tuple[Band, ...]:
     """Return how likely each range of delays is; together they are certain."""
     exceeds = prediction.exceeds
     shares = (
@@ -120,32 +119,38 @@ def bands(prediction: PredictionAnswer) -> tuple[Band, ...]:
         exceeds.over_30 - exceeds.over_60,
         exceeds.over_60,
     )
-    out, x = [], 0.0
-    for (kind, words), share in zip(BANDS, shares, strict=True):
-        out.append(Band(kind, words, percent(share), round(x, 2), round(share * PICTURE_WIDTH, 2)))
-        x += share * PICTURE_WIDTH
-    return tuple(out)
+    return tuple(Band(kind, words.percent(share)) for kind, share in zip(BANDS, shares, strict=True))
 
 
-def departing(prediction: PredictionAnswer, date: str, time: str) -> tuple[Departing, ...]:
+def departing(prediction: PredictionAnswer, date: str, time: str, words: Words) -> tuple[Departing, ...]:
     """Return by when half, most and nearly all of such flights have left."""
     scheduled = datetime.fromisoformat(f"{date}T{time}")
     minutes: Any = prediction.minutes
     out = []
-    for name, share in QUANTILE_WORDS:
+    for name in QUANTILES:
         late = half_up(getattr(minutes, name))
-        out.append(Departing(share, f"{scheduled + timedelta(minutes=late):%H:%M}", minutes_in_words(late)))
+        out.append(Departing(f"{scheduled + timedelta(minutes=late):%H:%M}", minutes_in_words(late, words)))
     return tuple(out)
 
 
-def minutes_in_words(late: int) -> str:
+def minutes_in_words(late: int, words: Words) -> str:
     """Return whole minutes after (or before) schedule in words."""
     if late == 0:
-        return "as scheduled"
-    return f"{late} min late" if late > 0 else f"{-late} min early"
+        return words("minutes.none")
+    return words("minutes.late" if late > 0 else "minutes.early", minutes=abs(late))
 
 
-def reason_bars(reasons: tuple[ReasonAnswer, ...]) -> tuple[ReasonBar, ...]:
+def reason_in_words(reason: ReasonAnswer, words: Words, names: Names) -> str:
+    """Return what a group saw, in plain words."""
+    value = words.from_api(reason.value)
+    if reason.group == "airline":
+        value = names.airline(reason.value)
+    elif reason.group == "route":
+        value = names.place(reason.value.partition("-")[2])
+    return words(f"reason.{reason.group}", value=value)
+
+
+def reason_bars(reasons: tuple[ReasonAnswer, ...], words: Words, names: Names) -> tuple[ReasonBar, ...]:
     """Return the reasons as bars, left of the middle where they make a delay less likely."""
     largest = max((abs(r.effect) for r in reasons), default=0.0) or 1.0
     middle = PICTURE_WIDTH / 2
@@ -157,9 +162,8 @@ def reason_bars(reasons: tuple[ReasonAnswer, ...]) -> tuple[ReasonBar, ...]:
         sign = "±" if tenths == 0 else ("+" if reason.effect > 0 else "\u2212")
         out.append(
             ReasonBar(
-                reason.group,
-                reason.value,
-                f"{sign}{tenths // 10}.{tenths % 10}",
+                reason_in_words(reason, words, names),
+                sign + words.decimal(f"{tenths // 10}.{tenths % 10}"),
                 "more" if reason.effect >= 0 else "less",
                 round(x, 2),
                 round(width, 2),
