@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.proc import children_of, nice_of
+from atraso.stress.proc import children_of, nice_of
+from atraso.stress.questions import PREDICTIONS, body_of
 from benchmarks.processes import HOST, Service, free_port, running
-from benchmarks.questions import PREDICTIONS, body_of
 from tests.drill.broken_disks import small_disk
 from tests.drill.client import Client, asking
 from tests.drill.figures import show, tell

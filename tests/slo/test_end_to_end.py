@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.proc import children_of
+from atraso.stress.proc import children_of
 
 ATRASO = Path(sys.executable).with_name("atraso")
 ROOT = Path(__file__).parents[2]

@@ -76,6 +76,7 @@ class LiveFlights:
         # Row by a whole number for names and time: a year of tuples and their strings would be 30 MB.
         self._row: dict[int, int] = {}
         self._place: dict[tuple[str, str, str, str], int] = {}
+        self._told: list[tuple[str, str, str, str]] = []
         self._names, self._scheduled, self._local, self._actual = array("q"), array("q"), array("q"), array("q")
         self._published, self._cancelled = bytearray(), bytearray()
         self._chosen: tuple[int, Rows, int] | None = None
@@ -89,6 +90,8 @@ class LiveFlights:
         for flight in flights:
             place = self._place.setdefault(flight[:4], len(self._place))
             row = self._row.setdefault((place << _MINUTES_BITS) + flight.scheduled_utc, len(self._names))
+            if place == len(self._told):
+                self._told.append(flight[:4])
             if row == len(self._names):
                 self._names.append(place)
                 self._scheduled.append(flight.scheduled_utc)
@@ -139,7 +142,7 @@ class LiveFlights:
         local = np.frombuffer(self._local, dtype=np.int64)
         rows = np.flatnonzero(local // MINUTES_A_DAY == day)
         rows = rows[np.argsort(local[rows], kind="stable")]
-        return [self._known(row) for row in rows.tolist() if self._names[row][2] == origin]
+        return list(map(self._known, rows[self._from(origin, rows)].tolist()))
 
     def left_by_hour(self, origin: str, first: int, last: int) -> Rows:
         """Return per local day from *first* to *last* and hour (days, 24, 2): how many left, and how many of them late.
@@ -151,17 +154,22 @@ class LiveFlights:
         left = np.frombuffer(self._local, dtype=np.int64) + delay
         flown = (actual < NOT_YET) & ~np.frombuffer(self._cancelled, dtype=np.bool_)
         rows = np.flatnonzero(flown & (left // MINUTES_A_DAY >= first) & (left // MINUTES_A_DAY <= last))
-        rows = rows[[self._names[row][2] == origin for row in rows.tolist()]]
+        rows = rows[self._from(origin, rows)]
         hours = left[rows] // 60 - first * 24
         counts = np.zeros(((last - first + 1) * 24, 2), dtype=np.int64)
         np.add.at(counts[:, 0], hours, 1)
         np.add.at(counts[:, 1], hours, delay[rows] > DELAYED_AFTER_MINUTES)
         return counts.reshape(-1, 24, 2)
 
+    def _from(self, origin: str, rows: Rows) -> NDArray[np.bool_]:
+        """Return which of *rows* are flights from *origin*."""
+        names_from = np.array([names[2] == origin for names in self._told], dtype=np.bool_)
+        return np.asarray(names_from[np.frombuffer(self._names, dtype=np.int64)[rows]])
+
     def _known(self, row: int) -> KnownFlight:
         actual = self._actual[row]
         return KnownFlight(
-            *self._names[row],
+            *self._told[self._names[row]],
             self._scheduled[row],
             self._local[row],
             actual if actual < NOT_YET else None,
@@ -236,8 +244,7 @@ class LiveFlights:
 
     def _table(self, rows: Rows) -> FlightTable:
         places, used = np.unique(np.frombuffer(self._names, dtype=np.int64)[rows], return_inverse=True)
-        known = list(self._place)
-        names = [known[place] for place in places.tolist()]
+        names = [self._told[place] for place in places.tolist()]
         airline, number, origin, destination = (np.array([n[i] for n in names], dtype=np.str_)[used] for i in range(4))
         scheduled = np.frombuffer(self._scheduled, dtype=np.int64)[rows]
         local = np.frombuffer(self._local, dtype=np.int64)[rows]
