@@ -14,6 +14,7 @@ from atraso.core.airport_now import AirportNow, Left, Overdue
 from atraso.core.features import GROUPS
 from atraso.core.leads import LEADS
 from atraso.serving.app import create_app
+from atraso.serving.front import Front
 from atraso.serving.promise import OBJECTIVES
 from atraso.serving.words import LANGUAGES, WEB, words_of
 from tests.serving.asgi import get, post
@@ -116,6 +117,12 @@ def test_scripts_hold_no_sentences_of_their_own() -> None:
             assert not re.search(r"[A-Z][a-z]+ [a-z]+|[a-z]{3,} [a-z]{3,} [a-z]{3,}", bare), (name, literal)
 
 
+@pytest.fixture(scope="module")
+def bundled() -> Front:
+    """Return the service with the bundled model."""
+    return create_app(load_scorer())
+
+
 WRONG = (
     {"airline": "Nobody at all"}, {"flight_number": "--"}, {"destination": "Atlantis"}, {"destination": "QQQ"},
     {"destination": "SCEL"}, {"origin": "SPJC"}, {"scheduled_departure": "soon"},
@@ -125,9 +132,9 @@ WRONG = (
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
-def test_what_the_api_finds_wrong_is_told_in_spanish(wrong: dict[str, object]) -> None:
+def test_what_the_api_finds_wrong_is_told_in_spanish(bundled: Front, wrong: dict[str, object]) -> None:
     """Every refusal that the page's form can meet is translated, and keeps what was typed."""
-    answer = post(create_app(load_scorer()), "/v1/predictions", {"flights": [flight(**wrong)]})
+    answer = post(bundled, "/v1/predictions", {"flights": [flight(**wrong)]})
     assert answer.status == 422
     for detail in answer.places.values():
         spanish = SPANISH.from_api(detail)
@@ -137,9 +144,8 @@ def test_what_the_api_finds_wrong_is_told_in_spanish(wrong: dict[str, object]) -
         assert all(text in spanish for text in quoted)
 
 
-def test_warnings_and_reasons_are_told_in_spanish() -> None:
+def test_warnings_and_reasons_are_told_in_spanish(bundled: Front) -> None:
     """What the model says of a flight is translated: unknown names, clock changes, days without holidays, weekdays."""
-    app = create_app(load_scorer())
     asked = [
         flight(airline="QQQ", flight_number="9999", destination="KSEA"),
         flight(airline="LATAM Airlines", scheduled_departure="2199-07-14T08:30:00"),
@@ -148,7 +154,7 @@ def test_warnings_and_reasons_are_told_in_spanish() -> None:
         flight(scheduled_departure="2017-05-13T23:30:00"),
         flight(scheduled_departure="2017-09-18T09:30:00"),
     ]
-    predictions = post(app, "/v1/predictions", {"flights": asked, "explain": True}).json["predictions"]
+    predictions = post(bundled, "/v1/predictions", {"flights": asked, "explain": True}).json["predictions"]
     said = [w for p in predictions for w in p["warnings"]]
     said += [r["value"] for p in predictions for r in p["reasons"] if r["group"] == "calendar"]
     said += [r["value"] for p in predictions for r in p["reasons"] if r["value"].endswith("new to the model")]
@@ -187,12 +193,11 @@ def test_a_key_that_nobody_wrote_is_a_fault() -> None:
         ENGLISH("no.such.key")
 
 
-def test_pages_in_spanish_hold_no_english() -> None:
+def test_pages_in_spanish_hold_no_english(bundled: Front) -> None:
     """Of the table's English strings none stands on a Spanish page, but for those that both languages share."""
-    app = create_app(load_scorer())
     spanish = {pair[1] for part in ("page", "script") for pair in TABLE[part].values()}
     for path in ("/", "/board", "/airport", "/model", "/form"):
-        html = get(app, path, "lang=es").body.decode().partition("<body>")[2]
+        html = get(bundled, path, "lang=es").body.decode().partition("<body>")[2]
         texts = {text.strip() for text in re.sub(r"<[^>]*>", "\n", html).split("\n")}
         for part in ("page", "script"):
             for english, _ in TABLE[part].values():

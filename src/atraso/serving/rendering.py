@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from atraso.artefact.manifest import Manifest
 from atraso.serving.static_files import StaticFiles
-from atraso.serving.words import COOKIE, LANGUAGES, WEB, Words, language_of, words_of
+from atraso.serving.words import COOKIE, WEB, Words, language_of, words_of
 
 if TYPE_CHECKING:
     import jinja2
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # The views of the page, by name and path; the last is not in its bar.
 PAGE_VIEWS = (("flight", "/"), ("board", "/board"), ("airport", "/airport"), ("model", "/model"), ("form", "/form"))
+# What a first page needs.
+PARTS = ("layout.html", *(f"{name}.html" for name, _ in PAGE_VIEWS), "login.html", "page.html")
 
 
 class Pages:
@@ -26,11 +28,16 @@ class Pages:
 
     def __init__(self, manifest: Manifest, files: StaticFiles) -> None:
         self._manifest, self.files = manifest, files
+        self._loaded = False
 
     async def render(self, name: str, language: str, **values: Any) -> str:
-        """Return the page of template *name* in a *language*; the first takes a moment, off the loop."""
-        if "_templates" not in self.__dict__:
-            await asyncio.to_thread(getattr, self, "_templates")
+        """Return the page of template *name* in a *language*; the first one takes a moment, in small steps."""
+        if not self._loaded:
+            # Not in a thread: its memory would be 4 MB more for good. Others are answered between the steps.
+            for template in PARTS:
+                self._templates.get_template(template)
+                await asyncio.sleep(0)
+            self._loaded = True
         return self._render(name, words_of(language), values)
 
     def _render(self, name: str, words: Words, values: dict[str, Any]) -> str:
@@ -59,10 +66,6 @@ class Pages:
             "view": "",
             "other_lang": "",
         }
-        for language in LANGUAGES:
-            words_of(language)
-        for template in ("page.html", "class.html"):
-            templates.get_template(template)
         return templates
 
 

@@ -32,9 +32,13 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def sentence(self) -> str:
         """The promise and the measure."""
-        bound = f"at least {self.at_least:,.6g}" if self.at_least is not None else f"at most {self.at_most:,.6g}"
-        found = "not measured" if self.value is None else f"{self.value:,.6g}"
+        bound = f"at most {_shown(self.at_most)}" if self.at_least is None else f"at least {_shown(self.at_least)}"
+        found = "not measured" if self.value is None else _shown(self.value)
         return f"{self.figure} {found} ({bound} promised)"
+
+
+def _shown(value: float | None) -> str:
+    return f"{value:,.0f}" if value is not None and abs(value) >= 1000 else f"{value:.6g}"
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True):
