@@ -136,6 +136,27 @@ def test_nothing_told_is_nothing_known() -> None:
     assert live.history(NOW) is None
 
 
+def test_what_left_before_a_silence_of_a_week_is_not_known_since() -> None:
+    """One old report makes no history of today's first; days without one do not end it; later ones do not count yet."""
+    live, day = LiveFlights(), MINUTES_A_DAY
+    assert live.known_since(NOW) is None
+
+    def left(*days_ago: int) -> None:
+        live.take(known(flight("LAN", str(n), "SPJC", NOW - n * day), NOW - n * day) for n in days_ago)
+
+    left(3000, 0)
+    assert live.known_since(NOW) == NOW
+    left(6, 12, 19)
+    assert live.known_since(NOW) == NOW - 19 * day
+    assert live.known_since(NOW - 5 * day) == NOW - 19 * day
+    assert live.known_since(NOW - 14 * day) == NOW - 19 * day
+    assert live.known_since(NOW - 100 * day) == NOW - 3000 * day
+    left(27)
+    assert live.known_since(NOW) == NOW - 19 * day, "eight days are more than a week"
+    left(20)
+    assert live.known_since(NOW) == NOW - 27 * day
+
+
 def test_a_day_has_its_own_flights_and_hours() -> None:
     """A day's flights are those scheduled on it, in order; by the hour count those that left in it, whenever due."""
     day = 20_000

@@ -36,7 +36,7 @@ class SnapshotHead(msgspec.Struct, frozen=True):
     model: str
     version: int
     at_utc: int
-    oldest_departure_utc: int | None
+    known_since_utc: int | None
     newest_departure_utc: int | None
     schedule_known: bool
     variants: list[dict[str, int]]
@@ -91,7 +91,7 @@ class Snapshot:
     @property
     def empty(self) -> bool:
         """Whether it holds nothing that an answer could use: no departure and no published flight."""
-        return self.head.oldest_departure_utc is None and not self._crowds
+        return self.head.known_since_utc is None and not self._crowds
 
     def crowd(self, flight: Flight) -> tuple[int, ...] | None:
         """Return how many published flights surround *flight*, in the order of `CROWDS`; None for one that is not."""

@@ -73,7 +73,7 @@ class StateKeeper:
             model=self._checksum,
             version=self.version,
             at_utc=at,
-            oldest_departure_utc=flights.oldest_departure(),
+            known_since_utc=flights.known_since(at),
             newest_departure_utc=flights.newest_departure(at),
             schedule_known=schedule,
             variants=offsets if sums else [],

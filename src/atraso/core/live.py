@@ -27,6 +27,8 @@ NOT_YET = 1 << 31
 SPAN_DAYS = max(spec.USUAL_DAYS, spec.EXPECTED_DAYS, *(max(days) for days in spec.HISTORY_DAYS.values())) + 4
 # Published flights count up to so far ahead: crowding is told for them.
 AHEAD_DAYS = 16
+# A silence of a week separates what is known of now from what is known of another time.
+GAP_DAYS = 7
 MANY_NEW = 1000
 # Minutes since 1970 are less than 2 to this power for a million years.
 _MINUTES_BITS = 39
@@ -105,11 +107,17 @@ class LiveFlights:
             self._published[row], self._cancelled[row] = flight.published, flight.cancelled
             self._made = None
 
-    def oldest_departure(self) -> int | None:
-        """Return when the first departure that is known left, or None."""
+    def known_since(self, at: int) -> int | None:
+        """Return since when departures are known without a gap of more than `GAP_DAYS` before the minute *at*, or None.
+
+        What left before such a gap tells nothing of what is usual now.
+        """
         actual = np.frombuffer(self._actual, dtype=np.int64)
-        left = actual[(actual < NOT_YET) & ~np.frombuffer(self._cancelled, dtype=np.bool_)]
-        return int(left.min()) if len(left) else None
+        left = np.sort(actual[(actual <= at) & ~np.frombuffer(self._cancelled, dtype=np.bool_)])
+        if not len(left):
+            return None
+        gaps = np.flatnonzero(np.diff(left, append=at) > GAP_DAYS * MINUTES_A_DAY)
+        return int(left[min(gaps[-1] + 1, len(left) - 1)]) if len(gaps) else int(left[0])
 
     def newest_departure(self, at: int) -> int | None:
         """Return when the last departure by the minute *at* left, or None."""

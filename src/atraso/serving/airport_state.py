@@ -123,10 +123,10 @@ class AirportState:
             return NOTHING_KNOWN
         if abs(at_utc - made_for) > OLD_AFTER_MINUTES:
             return Moment(at_utc, None)
-        oldest, newest = snapshot.head.oldest_departure_utc, snapshot.head.newest_departure_utc
-        if oldest is None or newest is None:
+        since, newest = snapshot.head.known_since_utc, snapshot.head.newest_departure_utc
+        if since is None or newest is None:
             return Moment(at_utc, snapshot)
-        if at_utc - oldest < KNOWN_FOR_DAYS * MINUTES_A_DAY:
+        if at_utc - since < KNOWN_FOR_DAYS * MINUTES_A_DAY:
             why = f"departures are known for less than {KNOWN_FOR_DAYS} days: the answer is that of the schedule"
             return Moment(at_utc, snapshot, fresh=False, why=why)
         silent = at_utc - newest
