@@ -1,7 +1,7 @@
 """Comparisons of builds that are known to be equal, and of one with a handler that takes 5 % longer.
 
-`python -m tests.drill.comparisons FILE [COUNT]` writes the medians of the turns of 20 comparisons of both kinds, or of
-COUNT more, for the tests of the verdict. The 5 % are of a request's whole time on one connection.
+`python -m tests.drill.comparisons FILE [COUNT]` writes the 10th percentiles of the turns of 20 comparisons of
+both kinds, or of COUNT more, for the tests of the verdict. The 5 % are of a request's whole time on one connection.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from atraso.stress.machine import now, this_machine, versions
 from atraso.stress.runs import Run
 from tests.drill.slowed import round_us
 
-COMPARISONS, STARTS, TURNS, REQUESTS = 20, 8, 20, 200
+COMPARISONS, STARTS, TURNS, REQUESTS = 20, 6, 30, 200
 SLOWER_BY = 0.05
 
 
@@ -25,16 +25,16 @@ def build(rounds: int) -> list[str]:
 
 
 def measured(rounds: int, starts: int) -> tuple[list[list[float]], list[list[float]]]:
-    """Return the medians of each turn (in microseconds) of each start of two builds, of which the second is slower."""
+    """Return the 10th percentile of each turn (microseconds) of each start of two builds, the second being slower."""
     run = Beside(builds(build(0), build(rounds)), ("A", "B"), starts=starts, turns=TURNS, requests=REQUESTS)
     run.measure(lambda *_: None)
-    first, second = ([medians_us(found) for found in record.runs] for record in run.records())
+    first, second = ([undisturbed_us(found) for found in record.runs] for record in run.records())
     return first, second
 
 
-def medians_us(run: Run) -> list[float]:
-    """Return the median of each turn in microseconds."""
-    return [round((block.p50_ms or 0.0) * 1000, 2) for block in run.blocks]
+def undisturbed_us(run: Run) -> list[float]:
+    """Return the 10th percentile of each turn in microseconds."""
+    return [round((block.p10_ms or 0.0) * 1000, 2) for block in run.blocks]
 
 
 def main(file: Path, count: int) -> None:
@@ -44,7 +44,7 @@ def main(file: Path, count: int) -> None:
     else:
         machine = this_machine()
         about = {name: getattr(machine, name) for name in machine.__struct_fields__}
-        base = sorted(median for turns in measured(0, 3)[0] for median in turns)
+        base = sorted(level for turns in measured(0, 3)[0] for level in turns)
         rounds = round(SLOWER_BY * base[len(base) // 4] / round_us())
         text = {
             "date": now(),

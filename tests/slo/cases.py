@@ -23,13 +23,13 @@ def case_files(name: str) -> dict[str, Case]:
     files = {burn: _file("1m", list(_boundaries(name, objective, burn))) for burn in objective.thresholds}
     if isinstance(objective, Events):
         files["windows"] = _file(
-            "5m", [_event_windows(name, objective), _nothing(name, objective), _little(name, objective)]
+            "15m", [_event_windows(name, objective), _nothing(name, objective), _little(name, objective)]
         )
         if objective.no_data is not None:
             files["silence"] = _file("15s", list(_silences(name, objective)))
     else:
-        files["windows"] = _file("5m", [_slice_windows(name), _gone(name)])
-    files["long windows"] = _file("6h", list(_long_windows(name, objective)))
+        files["windows"] = _file("15m", [_slice_windows(name), _gone(name)])
+    files["long windows"] = _file("12h", list(_long_windows(name, objective)))
     return files
 
 

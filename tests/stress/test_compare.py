@@ -20,9 +20,9 @@ OF_20 = 19
 
 
 def verdict_of(comparison: list[list[list[float]]]) -> str:
-    """Return what is said of two builds by the medians (microseconds) of the turns of each of their starts."""
+    """Return what is said of two builds by the 10th percentiles (microseconds) of the turns of each of their starts."""
     first, second = (
-        record(*(_run([np.array([median * 1000]) for median in turns], 1) for turns in starts), session="one")
+        record(*(_run([np.array([level * 1000]) for level in turns], 1) for turns in starts), session="one")
         for starts in comparison
     )
     return compare(first, second).verdict

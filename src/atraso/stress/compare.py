@@ -133,7 +133,8 @@ def _by_step(record: Record) -> dict[str, list[Run]]:
 
 
 def _difference(step: str, first: list[Run], second: list[Run], *, beside: bool) -> Difference:
-    figure = "answers a second" if first[0].loop == "closed" else "median ms"
+    closed, undisturbed = first[0].loop == "closed", all(block.p10_ms for run in first for block in run.blocks)
+    figure = "answers a second" if closed else "undisturbed ms" if undisturbed else "median ms"
     ours, theirs, how = _values(first, second)
     if min(len(ours), len(theirs)) < LEAST:
         why = f"there are {min(len(ours), len(theirs))} values to compare: run it for longer, or with --repeat {LEAST}"
@@ -150,7 +151,7 @@ def _difference(step: str, first: list[Run], second: list[Run], *, beside: bool)
         found = ratio_of_repetitions(ours, theirs)
     else:
         found = ratio_of_parts(ours, theirs)
-    if figure == "median ms":  # the less time, the more speed
+    if not closed:  # the less time, the more speed
         found = (1 / found[0], 1 / found[2], 1 / found[1])
     ratio, low, high = found
     verdict = verdict_of(low, high, least)
@@ -175,7 +176,7 @@ def _speed(run: Run, *, closed: bool) -> float:
 
 
 def _parts(runs: list[Run], *, closed: bool) -> list[float]:
-    found = [block.rate if closed else block.p50_ms or 0.0 for run in runs for block in run.blocks]
+    found = [block.rate if closed else block.p10_ms or block.p50_ms or 0.0 for run in runs for block in run.blocks]
     return [value for value in found if value > 0]
 
 

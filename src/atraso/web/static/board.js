@@ -8,6 +8,7 @@ import { clock, count, facts, fromApi, halfUp, minutesInWords, percent, t } from
 
 const AT_A_TIME = 500;
 const ROWS_SHOWN = 1000;
+const ROWS_A_FRAME = 40;
 const LOOK_EVERY_MS = 10_000;
 const MOST_MEGABYTES = 50;
 const LEVELS = [[0.1, "low"], [0.25, "raised"], [0.5, "high"], [2, "very-high"]];
@@ -21,6 +22,7 @@ let shownRows = ROWS_SHOWN;
 let turn = 0;
 let looking = 0;
 let stopped = false;
+let filling = 0;
 let day = "";
 let manyDays = false;
 let told = "";
@@ -45,9 +47,9 @@ function addressOf({ flight }) {
 function elementOf(row) {
   const { flight, answer, of } = row;
   const risk = answer
-    ? el("span", { class: `risk ${level(answer.delay_probability)}` }, el("span", { class: "sign", "aria-hidden": "true" }),
-      el("span", { class: "figure" }, percent(answer.delay_probability)),
-      el("span", { class: "visually-hidden" }, t(`risk.${level(answer.delay_probability)}`)))
+    ? el("span", { class: `risk ${level(answer.delay_probability)}` },
+      el("span", { class: "sign", role: "img", "aria-label": t(`risk.${level(answer.delay_probability)}`) }),
+      el("span", { class: "figure" }, percent(answer.delay_probability)))
     : el("span", { class: "quiet" }, "–");
   const name = [
     el("span", { class: "long" }, `${airlineName(flight.airline)} ${flight.flight_number}`),
@@ -85,11 +87,24 @@ function chosen() {
     .map(([, row]) => row);
 }
 
+// A screenful at once and the others in the frames after it, so that no frame waits for a thousand rows.
+function fill(visible) {
+  const mine = ++filling;
+  const body = byId("board").tBodies[0];
+  const part = (from) => visible.slice(from, from + ROWS_A_FRAME).map((row) => (row.element ||= elementOf(row)));
+  const more = (from) => {
+    if (mine !== filling || from >= visible.length) return;
+    body.append(...part(from));
+    requestAnimationFrame(() => more(from + ROWS_A_FRAME));
+  };
+  body.replaceChildren(...part(0));
+  requestAnimationFrame(() => more(ROWS_A_FRAME));
+}
+
 function draw() {
   const found = chosen();
   const visible = found.slice(0, shownRows);
-  const body = byId("board").tBodies[0];
-  body.replaceChildren(...visible.map((row) => (row.element ||= elementOf(row))));
+  fill(visible);
   byId("board").hidden = byId("board-key").hidden = rows.length === 0;
   byId("board-export").disabled = rows.length === 0;
   byId("board-back").hidden = !file;
