@@ -180,7 +180,7 @@ PROFILES = {
             ),
         ),
         Profile(
-            "connections", "50,000 connections open at once, each used at least twice", 60,
+            "connections", "50,000 connections open at once, each used at least twice", 150,
             (
                 Step("50,000 connections", Driver.CROWD, connections=50_000, promises=(
                     Promise(Figure.ESTABLISHED, at_least=50_000),
