@@ -64,8 +64,8 @@ test: $(VENV)/.dev ## Install what the tests need, then run them all
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## Lint, types, arrows between rooms, generated files
-	$(BIN)/ruff check src tests benchmarks scripts
-	$(BIN)/ruff format --check src tests benchmarks scripts
+	$(BIN)/ruff check src tests benchmarks scripts deploy
+	$(BIN)/ruff format --check src tests benchmarks scripts deploy
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m scripts.generate --check
@@ -86,8 +86,12 @@ bench-peers: $(VENV)/.dev $(RIVALS:%=.venv-peers/%/.done) ## The same and BentoM
 	-@$(MAKE) --no-print-directory --keep-going $(MODEL_SERVERS:%=.venv-peers/%/.done)  # one that fails is left out
 	$(BIN)/python -m benchmarks.run --peers
 
+# --- ship -------------------------------------------------------------------------------------------------------
+deploy-check: $(VENV)/.dev ## Image, compose, replicas, Terraform, chart, pipeline: all that needs no cloud (CHECKS=names)
+	$(BIN)/python -m deploy.checks $(CHECKS)
+
 clean: ## Remove the environment and everything made by tools
 	rm -rf $(VENV) .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help lock run train test check generate notebook drill bench bench-peers clean
+.PHONY: help lock run train test check generate notebook drill bench bench-peers deploy-check clean
