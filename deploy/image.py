@@ -15,8 +15,18 @@ from deploy import base
 from deploy.checks import ROOT, CommandFailed, NotRun, run
 from deploy.engine import Engine, engine
 
-DOCKERFILE = "deploy/container/Dockerfile"
-NAMES = {"service": "atraso", "notebook": "atraso-notebook"}
+OWN = "deploy/container/Dockerfile"
+COMPANIONS = "deploy/container/companions.Dockerfile"
+# Stage -> the image's name and the file that has the stage.
+IMAGES = {
+    "service": ("atraso", OWN),
+    "notebook": ("atraso-notebook", OWN),
+    "postgres": ("atraso-postgres", COMPANIONS),
+    "directory": ("atraso-directory", COMPANIONS),
+    "prometheus": ("atraso-prometheus", COMPANIONS),
+    "alertmanager": ("atraso-alertmanager", COMPANIONS),
+}
+DEFAULT = ("service", "notebook")
 EXAMPLE = """\b
 Example:
   python -m deploy.image service
@@ -54,13 +64,13 @@ def source() -> Source:
 
 def image_name(target: str) -> str:
     """Return the name and tag of the image that *target* gives; the tag is the version, never `latest`."""
-    return f"localhost/{NAMES[target]}:{source().version}"
+    return f"localhost/{IMAGES[target][0]}:{source().version}"
 
 
 def build(target: str, at: Engine, *, name: str = "", cached: bool = True) -> str:
     """Build the stage *target* of the Dockerfile and return the image's name; raises CommandFailed, NotRun."""
     what, name = source(), name or image_name(target)
-    command = ["build", "-f", DOCKERFILE, "--target", target, "-t", name, *what.arguments]
+    command = ["build", "-f", IMAGES[target][1], "--target", target, "-t", name, *what.arguments]
     if at.builder == "buildah":
         base.have_base(at)
         # The same moment in every layer: two builds of a commit are the same image.
@@ -84,13 +94,13 @@ def size_bytes(at: Engine, name: str) -> int:
 
 
 @click.command(epilog=EXAMPLE)
-@click.argument("targets", nargs=-1, type=click.Choice(sorted(NAMES)))
+@click.argument("targets", nargs=-1, type=click.Choice(list(IMAGES)))
 @click.option("--no-cache", is_flag=True, help="Take nothing from earlier builds.")
 def main(targets: tuple[str, ...], no_cache: bool) -> None:
-    """Build the images of TARGETS (default: all) with Docker, or else with buildah."""
+    """Build the images of TARGETS (default: service and notebook) with Docker, or else with buildah."""
     try:
         at = engine()
-        for target in targets or tuple(NAMES):
+        for target in targets or DEFAULT:
             click.echo(f"building {image_name(target)} with {at.builder} ...", err=True)
             name = build(target, at, cached=not no_cache)
             click.echo(f"{name}  {size_bytes(at, name) / 1e6:.0f} MB with its base")
