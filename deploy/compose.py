@@ -104,9 +104,10 @@ class Project:
             raise CommandFailed(words, done.returncode, done.stdout + done.stderr)
         return done.stdout
 
-    def up(self) -> None:
-        """Start everything in the order of health, and wait until it is healthy; raises CommandFailed."""
-        words = (*self._command, "up", "--detach", "--wait", "--wait-timeout", str(UP_WITHIN_S), "--pull", "missing")
+    def up(self, *services: str) -> None:
+        """Start *services*, or all, in the order of health, and wait until they are healthy; raises CommandFailed."""
+        wait = ("--wait", "--wait-timeout", str(UP_WITHIN_S))
+        words = (*self._command, "up", "--detach", *wait, "--pull", "missing", *services)
         with tempfile.TemporaryFile("w+") as said:
             process = subprocess.Popen(words, env=self._env, stdout=said, stderr=subprocess.STDOUT, text=True)
             try:
