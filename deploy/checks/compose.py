@@ -118,7 +118,7 @@ def check_file_is_sound() -> str:
 
 
 def check_small_set_works() -> str:
-    """API, notebook and PostgreSQL come up, a prediction lands in PostgreSQL, the notebook refuses without its token."""
+    """API, notebook, PostgreSQL come up, a prediction lands in PostgreSQL, the notebook refuses without its token."""
     with brought_up() as up:
         assert asked(up.api, "POST", "/v1/predictions", QUESTION)[0] == 401
         header = up.key("predict")
