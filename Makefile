@@ -87,11 +87,34 @@ bench-peers: $(VENV)/.dev $(RIVALS:%=.venv-peers/%/.done) ## The same and BentoM
 	$(BIN)/python -m benchmarks.run --peers
 
 # --- ship -------------------------------------------------------------------------------------------------------
+# The tools of the checks have environments of their own: their dependencies quarrel.
+DEPLOY_TOOLS := $(patsubst deploy/checks/requirements-%.txt,.venv-deploy/%/.done,$(wildcard deploy/checks/requirements-*.txt))
+.venv-deploy/%/.done: deploy/checks/requirements-%.txt
+	@echo "Installing the tools of $* into $(@D) (once) ..."
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install -r $< || { rm -rf $(@D); exit 1; }
+	@touch $@
+
+deploy-tools: $(DEPLOY_TOOLS) ## The tools of deploy-check, each in an environment of its own
+
+image: $(VENV)/.base ## The images of the service and of the notebook, with Docker or buildah
+	@$(BIN)/python -m deploy.image
+
+compose-up: $(VENV)/.base .venv-deploy/compose/.done ## API on 5000, notebook on 8881, PostgreSQL (PROFILES="directory monitoring")
+	@$(BIN)/python -m deploy.compose up $(PROFILES:%=--profile %)
+
+compose-down: $(VENV)/.base .venv-deploy/compose/.done ## Stop what compose-up started; what was kept stays
+	@$(BIN)/python -m deploy.compose down
+
 deploy-check: $(VENV)/.dev ## Image, compose, replicas, Terraform, chart, pipeline: all that needs no cloud (CHECKS=names)
+	-@$(BIN)/python scripts/debian_packages.py deploy
+	-@$(MAKE) --no-print-directory --keep-going deploy-tools  # checks whose tools are missing say so
 	$(BIN)/python -m deploy.checks $(CHECKS)
 
 clean: ## Remove the environment and everything made by tools
-	rm -rf $(VENV) .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
+	rm -rf $(VENV) .venv-peers .venv-deploy build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help lock run train test check generate notebook drill bench bench-peers deploy-check clean
+.PHONY: help lock run train test check generate notebook drill bench bench-peers deploy-tools image compose-up \
+  compose-down deploy-check clean
