@@ -84,7 +84,8 @@ def build(target: str, at: Engine, *, name: str = "", cached: bool = True) -> st
             "--timestamp",
             str(what.at_s),
         ]
-    at.build(*command, *([] if cached else ["--no-cache"]), *at.mounts_of_the_builder(), ".")
+    mounts = at.mounts_of_the_builder() if IMAGES[target][1] == OWN else []  # Debian's packages need none
+    at.build(*command, *([] if cached else ["--no-cache"]), *mounts, ".")
     return name
 
 

@@ -2,6 +2,7 @@
 # already: a database, a directory with people for trying out, and the two that watch. One stage each.
 
 FROM python:3.11-slim-bookworm AS base
+ARG DEBIAN_FRONTEND=noninteractive
 STOPSIGNAL SIGTERM
 
 FROM base AS postgres
