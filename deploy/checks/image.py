@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import urllib.parse
 
 from deploy import base
 from deploy.checks import CommandFailed
@@ -192,11 +193,8 @@ def check_lists_its_contents() -> str:
     )
     contents = found["contents"]
     assert contents["bomFormat"] == "CycloneDX", contents.keys()
-    listed = {
-        part["purl"].partition("?")[0].split("/")[-1].partition("@")[0].lower()
-        for part in contents["components"]
-        if "purl" in part
-    }
+    urls = [urllib.parse.unquote(part["purl"]) for part in contents["components"] if "purl" in part]
+    listed = {url.partition("?")[0].split("/")[-1].partition("@")[0].lower() for url in urls}
     missing = [part for part in (*found["python"], *found["debian"]) if part.lower() not in listed]
     assert len(found["python"]) > 30 < len(found["debian"]), "the image's own lists cannot be read"
     assert not missing, f"not in the list: {missing}"
