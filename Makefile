@@ -49,8 +49,12 @@ MODEL_SERVERS := bentoml mlserver litserve ray
 	  { rm -rf $(@D); exit 1; }
 	@touch $@
 
-lock: ## Renew the lock file (needs uv)
+# What the images hold is a part of the same: each package as it is tested.
+of_image = uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header -c requirements.lock
+lock: ## Renew the lock files (needs uv)
 	uv pip compile pyproject.toml --universal --all-extras --generate-hashes --no-annotate --no-header -o requirements.lock
+	$(of_image) --extra ldap --extra postgres --extra otel -o deploy/container/requirements.lock
+	$(of_image) --extra train -o deploy/container/requirements-notebook.lock
 
 # --- use --------------------------------------------------------------------------------------------------------
 run: $(VENV)/.base ## API and page on http://127.0.0.1:5000 (PORT=, WORKERS=)
