@@ -18,7 +18,7 @@ import click
 from deploy.checks import ROOT, CommandFailed, NotRun
 from deploy.engine import Engine, engine
 from deploy.environments import own_tool
-from deploy.image import build, image_name, source
+from deploy.image import build, image_name, is_current, source
 
 FILE = ROOT / "deploy" / "compose.yaml"
 ENV_FILE = ROOT / "deploy" / ".env"
@@ -135,10 +135,11 @@ class Project:
 
 
 def prepare(at: Engine, profiles: tuple[str, ...]) -> None:
-    """Build the images that are needed; what is built already is only looked at."""
+    """Build the images that are needed; those of this commit that are there already are taken as they are."""
     for target in (*SMALL, *(stage for profile in profiles for stage in PROFILES[profile])):
-        click.echo(f"building {image_name(target)} ...", err=True)
-        build(target, at)
+        if not is_current(target, at):
+            click.echo(f"building {image_name(target)} ...", err=True)
+            build(target, at)
 
 
 @click.group(epilog=EXAMPLE)

@@ -89,6 +89,16 @@ def build(target: str, at: Engine, *, name: str = "", cached: bool = True) -> st
     return name
 
 
+def is_current(target: str, at: Engine) -> bool:
+    """Tell whether the image of *target* is at hand as it would be built now: of this commit, with no file changed."""
+    try:
+        labels = json.loads(at.run("image", "inspect", image_name(target)))[0]["Config"].get("Labels") or {}
+    except CommandFailed:
+        return False
+    revision = source().revision
+    return labels.get("org.opencontainers.image.revision") == revision and not revision.endswith(("-dirty", "unknown"))
+
+
 def size_bytes(at: Engine, name: str) -> int:
     """Return how many bytes the image's files take, unpacked, with those of its base."""
     return int(json.loads(at.run("image", "inspect", name))[0]["Size"])
