@@ -19,7 +19,7 @@ EXPOSE 5432
 # PostgreSQL's own quick and clean stop: it does not wait for clients to leave.
 STOPSIGNAL SIGINT
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["pg_isready", "-q", "-h", "127.0.0.1", "-U", "atraso"]
-ENTRYPOINT ["start"]
+ENTRYPOINT ["/usr/local/bin/start"]
 
 FROM base AS directory
 # hadolint ignore=DL3008
@@ -35,7 +35,7 @@ VOLUME ["/data", "/tls"]
 EXPOSE 3890
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s \
   CMD ["ldapsearch", "-x", "-H", "ldap://127.0.0.1:3890", "-s", "base", "-b", "", "namingContexts"]
-ENTRYPOINT ["start"]
+ENTRYPOINT ["/usr/local/bin/start"]
 
 FROM base AS prometheus
 # hadolint ignore=DL3008
