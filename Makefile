@@ -50,8 +50,12 @@ MODEL_SERVERS := bentoml mlserver litserve ray
 	  { rm -rf $(@D); exit 1; }
 	@touch $@
 
-lock: ## Renew the lock file (needs uv)
+# What the images hold is a part of the same: each package as it is tested.
+of_image = uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header -c requirements.lock
+lock: ## Renew the lock files (needs uv)
 	uv pip compile pyproject.toml --universal --all-extras --generate-hashes --no-annotate --no-header -o requirements.lock
+	$(of_image) --extra ldap --extra postgres --extra otel -o deploy/container/requirements.lock
+	$(of_image) --extra train -o deploy/container/requirements-notebook.lock
 
 # --- use --------------------------------------------------------------------------------------------------------
 run: $(VENV)/.base ## API and page on http://127.0.0.1:5000 (PORT=, WORKERS=)
@@ -68,8 +72,8 @@ test: $(VENV)/.dev ## Install what the tests need, then run them all
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## Lint, types, arrows between rooms, generated files
-	$(BIN)/ruff check src tests benchmarks scripts
-	$(BIN)/ruff format --check src tests benchmarks scripts
+	$(BIN)/ruff check src tests benchmarks scripts deploy
+	$(BIN)/ruff format --check src tests benchmarks scripts deploy
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m scripts.generate --check
@@ -93,8 +97,35 @@ bench-peers: $(VENV)/.dev $(RIVALS:%=.venv-peers/%/.done) ## The same and BentoM
 	-@$(MAKE) --no-print-directory --keep-going $(MODEL_SERVERS:%=.venv-peers/%/.done)  # one that fails is left out
 	$(BIN)/python -m benchmarks.run --peers
 
+# --- ship -------------------------------------------------------------------------------------------------------
+# The tools of the checks have environments of their own: their dependencies quarrel.
+DEPLOY_TOOLS := $(patsubst deploy/checks/requirements-%.txt,.venv-deploy/%/.done,$(wildcard deploy/checks/requirements-*.txt))
+.venv-deploy/%/.done: deploy/checks/requirements-%.txt
+	@echo "Installing the tools of $* into $(@D) (once) ..."
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install -r $< || { rm -rf $(@D); exit 1; }
+	@touch $@
+
+deploy-tools: $(DEPLOY_TOOLS) ## The tools of deploy-check, each in an environment of its own
+
+image: $(VENV)/.base ## The images of the service and of the notebook, with Docker or buildah
+	@$(BIN)/python -m deploy.image
+
+compose-up: $(VENV)/.base .venv-deploy/compose/.done ## API on 5000, notebook on 8881, PostgreSQL (PROFILES="directory monitoring")
+	@$(BIN)/python -m deploy.compose up $(PROFILES:%=--profile %)
+
+compose-down: $(VENV)/.base .venv-deploy/compose/.done ## Stop what compose-up started; what was kept stays
+	@$(BIN)/python -m deploy.compose down
+
+deploy-check: $(VENV)/.dev ## Image, compose, replicas, Terraform, chart, pipeline: all that needs no cloud (CHECKS=names)
+	-@$(BIN)/python scripts/debian_packages.py deploy
+	-@$(MAKE) --no-print-directory --keep-going deploy-tools  # checks whose tools are missing say so
+	$(BIN)/python -m deploy.checks $(CHECKS)
+
 clean: ## Remove the environment and everything made by tools
-	rm -rf $(VENV) .venv-peers build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
+	rm -rf $(VENV) .venv-peers .venv-deploy build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help lock run train observe test check generate notebook drill stress bench bench-peers clean
+.PHONY: help lock run train observe test check generate notebook drill stress bench bench-peers deploy-tools image \
+  compose-up compose-down deploy-check clean

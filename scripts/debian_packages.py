@@ -1,4 +1,4 @@
-"""Install the Debian packages that the tests need: `python scripts/debian_packages.py`.
+"""Install the Debian packages that the tests need: `python scripts/debian_packages.py`; with `deploy`, deploy-check's.
 
 Only where this is Debian (or Ubuntu) and root; elsewhere say what is missing, and the tests that need it are skipped
 and counted at the end of the run.
@@ -15,18 +15,24 @@ PACKAGES = (
     "gcc", "python3-dev", "libldap2-dev", "libsasl2-dev", "slapd", "ldap-utils", "postgresql-15", "strace", "wrk",
     "prometheus", "prometheus-alertmanager", "chromium",
 )  # fmt: skip
+# What builds and runs images without a daemon, what makes a base for them, and the balancer of the drill.
+DEPLOY = (
+    "podman", "buildah", "runc", "uidmap", "mmdebstrap", "haproxy", "dnsmasq-base",
+    "golang-github-containernetworking-plugin-dnsname",
+)  # fmt: skip
 
 
-def main() -> None:
-    """Install what is missing."""
+def main(groups: list[str]) -> None:
+    """Install what is missing of the packages of the tests, and of those for deployment where *groups* name it."""
+    packages = (*PACKAGES, *DEPLOY) if "deploy" in groups else PACKAGES
     if not shutil.which("dpkg-query"):
-        print(f"Not Debian: some tests need what its packages {' '.join(PACKAGES)} hold.")
+        print(f"Not Debian: some tests need what its packages {' '.join(packages)} hold.")
         return
-    missing = [name for name in PACKAGES if not _has(name)]
+    missing = [name for name in packages if not _has(name)]
     if not missing:
         return
     if os.geteuid() != 0:
-        print(f"Some tests are skipped until these are installed: apt-get install {' '.join(missing)}")
+        print(f"Some tests or checks are skipped until these are installed: apt-get install {' '.join(missing)}")
         return
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     # No package may start a service of its own here: the tests start what they need.
@@ -51,4 +57,4 @@ def _has(name: str) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

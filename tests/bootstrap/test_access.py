@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from atraso.artefact.scorer import load_scorer
+from atraso.bootstrap import create_service
 from atraso.bootstrap.access import Entrance
 from atraso.bootstrap.own_tokens import OwnTokens
 from atraso.identity.keys import NewKey, new_key
@@ -17,6 +19,7 @@ from atraso.ledger.accounts import Accounts, AccountsFile, KeyRow, Revocation
 from atraso.serving.guard import Admitted
 from atraso.settings import Settings
 from atraso.telemetry.audit import no_audit
+from tests.serving.asgi import get
 
 ANA = Principal("ana", frozenset({"predict"}))
 
@@ -103,3 +106,28 @@ def test_one_value_of_another_issuer_may_give_several_roles(tmp_path: Path) -> N
     settings = Settings(oidc_issuer="https://login.example", oidc_audience="atraso", oidc_jwks="jwks.json",
                         oidc_roles="predict=staff; report=staff; admin=root")  # fmt: skip
     assert _issuer_config(settings).roles == {"staff": ["predict", "report"], "root": ["admin"]}
+
+
+def test_a_new_replica_is_not_ready_before_it_knows_who_has_a_key(tmp_path: Path) -> None:
+    """Until the ledger has told, readiness and requests with a key are 503 with Retry-After; then the key comes in."""
+    made = new_key("desk", ["predict"])
+    bearer = f"Bearer {made.key}"
+    front = create_service(Settings(data=tmp_path, auth="keys"), load_scorer())
+
+    ready = get(front, "/health/ready")
+    asked = get(front, "/v1/model", authorization=bearer)
+    assert (ready.status, asked.status) == (503, 503)
+    assert ready.headers["retry-after"] == asked.headers["retry-after"] == "1"
+    assert get(front, "/health/live").status == 200
+
+    AccountsFile(tmp_path).publish(Accounts((row(made),)))
+    assert get(front, "/health/ready").status == 200
+    assert get(front, "/v1/model", authorization=bearer).status == 200
+
+
+def test_a_stranger_is_refused_once_that_is_known(tmp_path: Path) -> None:
+    """A key that nobody has is 401 as soon as the ledger has told that there are none."""
+    AccountsFile(tmp_path).publish(Accounts())
+    front = create_service(Settings(data=tmp_path, auth="keys"), load_scorer())
+
+    assert get(front, "/v1/model", authorization=f"Bearer {new_key('desk', ['predict']).key}").status == 401

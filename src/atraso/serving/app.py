@@ -102,6 +102,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
             state=lambda: (airport.now(now()), airport.head),
             quality=worker.quality,
             shadowed=worker.shadowed,
+            knows=worker.guard.knows,
         ),
         quality_route(worker.quality),
         *state_routes(airport, scorer.manifest, now),

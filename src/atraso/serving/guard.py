@@ -71,6 +71,9 @@ class Ways(Protocol):
     def look(self) -> bool:
         """Read again what has changed of keys and revocations; True where something has. Cheap where nothing has."""
 
+    def knows(self) -> bool:
+        """Tell whether keys and revocations were read, from the ledger or from the file of accounts."""
+
     def bearer(self, token: str) -> Admitted | Refused:
         """Return whose *token* this is."""
 
@@ -124,6 +127,10 @@ class Guard:
                 self._forget_at = self._look_at + FORGET_EVERY_S
                 self._remembered.clear()
             self._time_a_look_up()
+
+    def knows(self) -> bool:
+        """Tell whether it is known who may come in: a new replica has to be told by the ledger first."""
+        return self._ways is None or self._ways.knows()
 
     def known(self, authorization: bytes | None) -> Principal | None:
         """Return whose header was understood before, if it still counts and they may ask once more now; or None."""

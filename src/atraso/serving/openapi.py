@@ -199,7 +199,7 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
         **inference_paths(scorer.manifest.version, flight),
         "/health": _get("health", "The challenge's health check", "HealthAnswer", {"status": "OK"}),
         "/health/live": _get("live", "Is the process alive?", "HealthAnswer", {"status": "alive"}),
-        "/health/ready": _get("ready", "Does it answer predictions?", "ReadyAnswer"),
+        "/health/ready": _get("ready", "Does it answer predictions?", "ReadyAnswer", refusals=(503,)),
         "/v1/model": _get("model", "The card of the model in use", "ModelCard", guarded=True),
         "/v1/state": _get("state", "What is known of the airport now", "StateAnswer", guarded=True),
         "/v1/models": _get("models", "The models at hand", "ModelList", guarded=True),
@@ -286,8 +286,16 @@ def _operation(
     return operation | {"responses": responses}
 
 
-def _get(name: str, summary: str, schema: str, example: Json | None = None, *, guarded: bool = False) -> Json:
-    return {"get": _operation(name, summary, "", _json(schema, example), _KEY_STATUSES if guarded else ())}
+def _get(
+    name: str,
+    summary: str,
+    schema: str,
+    example: Json | None = None,
+    *,
+    guarded: bool = False,
+    refusals: Sequence[int] = (),
+) -> Json:
+    return {"get": _operation(name, summary, "", _json(schema, example), _KEY_STATUSES if guarded else refusals)}
 
 
 def _json(schema: str, example: Json | None = None) -> Json:

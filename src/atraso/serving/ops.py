@@ -20,6 +20,7 @@ from atraso.ledger.quality_report import Quality
 from atraso.ledger.shadow_progress import ShadowProgress
 from atraso.ledger.status import Status, StatusBoard
 from atraso.serving.bulletin import Bulletin
+from atraso.serving.problems import UnavailableError
 from atraso.serving.quality import quality_gauges
 from atraso.serving.wire import HealthAnswer, ModelCard, ModelList, ModelName, ReadyAnswer
 from atraso.telemetry.cells import Board, tell_rows
@@ -58,18 +59,20 @@ def ops_routes(
     state: Callable[[], tuple[Moment, SnapshotHead | None]],
     quality: Callable[[], Quality | None] | None = None,
     shadowed: ShadowProgress | None = None,
+    knows: Callable[[], bool] = lambda: True,
 ) -> list[Route]:
     """Return the routes; most of their answers are made once, because they change with the model only.
 
     *ledger* tells how its writer is doing, where there is one; *state* what this worker knows of the airport; *quality*
-    how right the predictions were, *shadowed* how far a challenger has come.
+    how right the predictions were, *shadowed* how far a challenger has come. It is ready where it *knows* who may come
+    in: a balancer that sent requests to a new replica before would have them refused.
     """
     card = model_card(manifest)
     name = ModelName(manifest.airport, manifest.version)
     return [
         _constant("/health", HealthAnswer("OK")),
         _constant("/health/live", HealthAnswer("alive")),
-        Route("/health/ready", _ready(name, bulletin), methods=["GET"]),
+        Route("/health/ready", _ready(name, bulletin, knows), methods=["GET"]),
         _constant("/v1/model", card),
         Route("/v1/models", _models(card, models), methods=["GET"]),
         _constant("/openapi.json", msgspec.Raw(openapi)),
@@ -95,8 +98,10 @@ def _constant(path: str, answer: msgspec.Struct | msgspec.Raw) -> Route:
     return Route(path, tell, methods=["GET"])
 
 
-def _ready(name: ModelName, bulletin: Bulletin) -> Tell:
+def _ready(name: ModelName, bulletin: Bulletin, knows: Callable[[], bool]) -> Tell:
     async def tell(request: Request) -> Response:
+        if not knows():
+            raise UnavailableError("the ledger has not told yet who has a key; this takes a moment after the start", 1)
         news = bulletin.read()
         return _json(ReadyAnswer("ready", name, (news.trouble if news else "") or None))
 

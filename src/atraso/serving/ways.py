@@ -94,6 +94,10 @@ class OpenWays:
         self._known = known
         return True
 
+    def knows(self) -> bool:
+        """Tell whether keys and revocations were read: until then nobody can be told from a stranger."""
+        return self._known.revocations is not None or self.look()
+
     def bearer(self, token: str) -> Admitted | Refused:
         """Return whose *token* this is: an API key, or a token of an issuer that is believed."""
         if token.startswith(KEY_START):
@@ -104,6 +108,8 @@ class OpenWays:
         return Refused("unknown token", kind=JWT)
 
     def _by_key(self, key: str) -> Admitted | Refused:
+        if not self.knows():
+            raise UnavailableError("it is not known yet who has a key; try again in a moment", 1)
         found = self._known.keys.facts_of(key)
         if found is None:
             return Refused("unknown key", kind=KEY)

@@ -1,0 +1,221 @@
+"""The compose file: brought up from our own images, used, and taken down."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import re
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.checks import ROOT, CommandFailed, NotRun
+from deploy.compose import FILE, Project, compose_command, daemon, prepare, write_env
+from deploy.containers import asked, free_port
+from deploy.engine import Engine, engine
+
+QUESTION = {
+    "flights": [
+        {"airline": "LAN", "flight_number": "600", "destination": "SPJC", "scheduled_departure": "2017-07-14T09:05:00"}
+    ]
+}
+STORED_WITHIN_S = 15.0
+ASK_PROMETHEUS = """
+import sys, urllib.request
+print(urllib.request.urlopen("http://127.0.0.1:9090" + sys.argv[1], timeout=5).read().decode())
+"""
+NAMES_OF_CONTAINERS = ("/usr/lib/cni/dnsname", "/usr/libexec/podman/aardvark-dns", "/usr/lib/podman/aardvark-dns")
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A project that is up, on ports and with secrets of its own."""
+
+    project: Project
+    variables: dict[str, str]
+
+    @property
+    def api(self) -> int:
+        """Return the port of the service."""
+        return int(self.variables["ATRASO_PORT"])
+
+    def inside(self, service: str, *command: str) -> str:
+        """Return what a command prints in the container of *service*."""
+        return self.project.do("exec", "-T", service, *command)
+
+    def key(self, *roles: str) -> dict[str, str]:
+        """Return the header of a new key, once it counts."""
+        wanted = [word for role in roles for word in ("--role", role)]
+        made = self.inside("api", "atraso", "keys", "create", "--name", secrets.token_hex(4), *wanted, "--json")
+        header = {"authorization": f"Bearer {json.loads(made)['key']}"}
+        end = time.monotonic() + 10
+        while asked(self.api, "POST", "/v1/predictions", QUESTION, header)[0] != 200:
+            assert time.monotonic() < end, "the key that was made is not taken"
+            time.sleep(0.1)
+        return header
+
+    def rows(self) -> list[str]:
+        """Return the identifiers of the predictions in PostgreSQL."""
+        said = self.inside(
+            "postgres", "psql", "-h", "127.0.0.1", "-At",
+            f"postgresql://atraso:{self.variables['POSTGRES_PASSWORD']}@127.0.0.1/atraso",
+            "-c", "SELECT id FROM predictions",
+        )  # fmt: skip
+        return said.split()
+
+
+def _engine() -> Engine:
+    at = engine()
+    compose_command()
+    if at.runner == "podman" and not any(Path(place).exists() for place in NAMES_OF_CONTAINERS):
+        raise NotRun(
+            "podman's containers cannot find each other by name: apt-get install aardvark-dns, or with Debian 12's "
+            "podman golang-github-containernetworking-plugin-dnsname"
+        )
+    return at
+
+
+@contextlib.contextmanager
+def brought_up(*profiles: str, services: tuple[str, ...] = ()) -> Iterator[Up]:
+    """Bring the compose file (or *services* of it) up beside whatever runs here, and remove all of it afterwards."""
+    at = _engine()
+    prepare(at, profiles)
+    with tempfile.TemporaryDirectory(prefix="atraso-compose-") as folder, daemon(at) as told:
+        ports = {name: free_port() for name in ("ATRASO_PORT", "NOTEBOOK_PORT", "GRAFANA_PORT")}
+        own = {**ports, "FLIGHTS_FOLDER": folder}
+        env_file = Path(folder) / ".env"
+        variables = write_env(env_file, profiles, {name: str(value) for name, value in own.items()})
+        project = Project(at, told, env_file, f"atraso-check-{secrets.token_hex(3)}")
+        try:
+            project.up(*services)
+            yield Up(project, variables)
+        finally:
+            project.down(volumes=True)
+
+
+def check_file_is_sound() -> str:
+    """Compose reads the file, it holds no secret, and the small set is what comes up without a profile."""
+    command = compose_command()
+    with tempfile.TemporaryDirectory() as folder:
+        env_file = Path(folder) / ".env"
+        write_env(env_file, ())
+        project = Project(Engine("docker", "docker"), {}, env_file)
+        small = set(project.do("config", "--services").split())
+        everything = json.loads(project.do("--profile", "*", "config", "--format", "json", "--no-interpolate"))
+    assert small == {"api", "postgres", "notebook"}, small
+    for name, service in everything["services"].items():
+        for variable, value in service.get("environment", {}).items():
+            hidden = any(word in variable for word in ("PASSWORD", "TOKEN", "SECRET", "KEY"))
+            assert not hidden or value.startswith("${"), f"{name}: {variable} is in the file"
+        assert ":latest" not in service["image"], service["image"]
+        assert service["read_only"] and service["cap_drop"] == ["ALL"], name
+    return f"{' '.join(command)}: {len(everything['services'])} services, {sorted(small)} without a profile"
+
+
+def check_small_set_works() -> str:
+    """API, notebook, PostgreSQL come up, a prediction lands in PostgreSQL, the notebook refuses without its token."""
+    with brought_up() as up:
+        assert asked(up.api, "POST", "/v1/predictions", QUESTION)[0] == 401
+        header = up.key("predict")
+        status, answer = asked(up.api, "POST", "/v1/predictions", QUESTION, header)
+        assert status == 200, (status, answer)
+        wanted = answer["predictions"][0]["id"]
+        took_s = _until(lambda: wanted in up.rows(), STORED_WITHIN_S)
+        notebook = int(up.variables["NOTEBOOK_PORT"])
+        token = {"authorization": f"token {up.variables['JUPYTER_TOKEN']}"}
+        status, _ = asked(notebook, "GET", "/api/contents/model.ipynb")
+        assert status == 403, f"the notebook answered {status} without its token"
+        status, _ = asked(notebook, "GET", "/api/contents/model.ipynb", headers={"authorization": "token wrong"})
+        assert status == 403, f"the notebook answered {status} to a wrong token"
+        status, found = asked(notebook, "GET", "/api/contents/model.ipynb", headers=token)
+        assert (status, found["name"]) == (200, "model.ipynb"), (status, found)
+    return f"prediction {wanted} in PostgreSQL after {took_s:.1f} s; the notebook: 403 without its token, 200 with it"
+
+
+def check_directory_lets_people_in() -> str:
+    """With the profile `directory` alice logs in by her password over TLS, may ask, and bob may not report."""
+    with brought_up("directory") as up:
+        tokens = {name: _log_in(up, name, up.variables[f"{name.upper()}_PASSWORD"]) for name in ("alice", "bob")}
+        refused, _ = asked(up.api, "POST", "/v1/token", headers=_basic("alice", "wrong"))
+        assert refused == 401, refused
+        asks = {name: asked(up.api, "POST", "/v1/predictions", QUESTION, token)[0] for name, token in tokens.items()}
+        assert asks == {"alice": 200, "bob": 200}, asks
+        left = {"departures": [{**QUESTION["flights"][0], "actual_departure": "2017-07-14T09:20:00"}]}
+        tells = {name: asked(up.api, "POST", "/v1/departures", left, token)[0] for name, token in tokens.items()}
+        assert tells == {"alice": 200, "bob": 403}, tells
+    return f"predictions {asks}, departures {tells}, a wrong password 401"
+
+
+def check_monitoring_watches() -> str:
+    """Prometheus takes the generated rules and sees the service up; Alertmanager is ready, and Prometheus knows it."""
+    _needs_rules()
+    with brought_up("monitoring", services=("prometheus", "alertmanager")) as up:
+        up_now = (
+            'import json,sys,urllib.request as u; print(u.urlopen("http://127.0.0.1:9090"+sys.argv[1]).read().decode())'
+        )
+
+        def told(path: str) -> Any:
+            return json.loads(up.inside("api", "python", "-c", up_now, path))["data"]
+
+        def watched() -> bool:
+            found = told("/api/v1/query?query=up%7Bjob%3D%22atraso%22%7D")["result"]
+            return bool(found) and found[0]["value"][1] == "1"
+
+        took_s = _until(watched, 60.0)
+        groups = told("/api/v1/rules")["groups"]
+        wrong = [rule["name"] for group in groups for rule in group["rules"] if rule.get("lastError")]
+        assert groups and not wrong, wrong
+        managers = told("/api/v1/alertmanagers")["activeAlertmanagers"]
+        assert len(managers) == 1, managers
+    rules_read = sum(len(group["rules"]) for group in groups)
+    return f"the service seen up after {took_s:.0f} s, {rules_read} rules taken, 1 Alertmanager"
+
+
+def check_grafana_shows_the_dashboard() -> str:
+    """Grafana starts with the data source and the dashboard provisioned."""
+    _needs_rules()
+    at = _engine()
+    image = re.search(r"image: (docker.io/grafana/grafana):\$\{GRAFANA_VERSION:-([0-9.]+)\}", FILE.read_text())
+    assert image is not None, "the compose file has no Grafana"
+    try:
+        at.run("image", "inspect", f"{image[1]}:{image[2]}")
+    except CommandFailed:
+        raise NotRun(f"its image is not at hand: {at.runner} pull {image[1]}:{image[2]}") from None
+    with brought_up("monitoring") as up:
+        grafana = int(up.variables["GRAFANA_PORT"])
+        admin = _basic("admin", up.variables["GRAFANA_PASSWORD"])
+        _until(lambda: asked(grafana, "GET", "/api/health")[0] == 200, 60.0)
+        _, sources = asked(grafana, "GET", "/api/datasources", headers=admin)
+        _, found = asked(grafana, "GET", "/api/search?type=dash-db", headers=admin)
+        assert [source["type"] for source in sources] == ["prometheus"], sources
+        assert len(found) == 1, found
+    return f"dashboard {found[0]['title']!r}"
+
+
+def _needs_rules() -> None:
+    written = ROOT / "deploy" / "monitoring" / "prometheus" / "prometheus.yml"
+    if not written.exists():
+        raise NotRun(f"there is no {written.relative_to(ROOT)} yet: `atraso slo render` writes it")
+
+
+def _basic(name: str, password: str) -> dict[str, str]:
+    return {"authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+def _log_in(up: Up, name: str, password: str) -> dict[str, str]:
+    status, answer = asked(up.api, "POST", "/v1/token", headers=_basic(name, password))
+    assert status == 200, (name, status, answer)
+    return {"authorization": f"Bearer {answer['access_token']}"}
+
+
+def _until(true: Any, within_s: float) -> float:
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < within_s, f"not within {within_s:g} s"
+        time.sleep(0.2)
+    return time.monotonic() - began
