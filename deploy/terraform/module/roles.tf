@@ -18,15 +18,17 @@ data "aws_iam_policy_document" "by_tasks" {
 }
 
 resource "aws_iam_role" "start" {
-  name               = "${local.name}-start"
-  description        = "Starts tasks: fetches the image, writes logs, reads the secrets of this service"
-  assume_role_policy = data.aws_iam_policy_document.by_tasks.json
+  name                 = "${local.name}-start"
+  description          = "Starts tasks: fetches the image, writes logs, reads the secrets of this service"
+  assume_role_policy   = data.aws_iam_policy_document.by_tasks.json
+  permissions_boundary = aws_iam_policy.boundary.arn
 }
 
 resource "aws_iam_role" "task" {
-  name               = "${local.name}-task"
-  description        = "What the service itself may do in AWS: nothing, or read its artefact"
-  assume_role_policy = data.aws_iam_policy_document.by_tasks.json
+  name                 = "${local.name}-task"
+  description          = "What the service itself may do in AWS: nothing, or read its artefact"
+  assume_role_policy   = data.aws_iam_policy_document.by_tasks.json
+  permissions_boundary = aws_iam_policy.boundary.arn
 }
 
 data "aws_iam_policy_document" "start" {
@@ -125,8 +127,9 @@ data "aws_iam_policy_document" "by_service" {
 }
 
 resource "aws_iam_role" "flow" {
-  name               = "${local.name}-flow"
-  assume_role_policy = data.aws_iam_policy_document.by_service["flow"].json
+  name                 = "${local.name}-flow"
+  assume_role_policy   = data.aws_iam_policy_document.by_service["flow"].json
+  permissions_boundary = aws_iam_policy.boundary.arn
 }
 
 resource "aws_iam_role_policy" "flow" {
@@ -143,8 +146,9 @@ resource "aws_iam_role_policy" "flow" {
 }
 
 resource "aws_iam_role" "monitoring" {
-  name               = "${local.name}-monitoring"
-  assume_role_policy = data.aws_iam_policy_document.by_service["monitoring"].json
+  name                 = "${local.name}-monitoring"
+  assume_role_policy   = data.aws_iam_policy_document.by_service["monitoring"].json
+  permissions_boundary = aws_iam_policy.boundary.arn
 }
 
 resource "aws_iam_role_policy_attachment" "monitoring" {

@@ -23,6 +23,7 @@ locals {
       ATRASO_WORKERS              = tostring(var.workers)
       ATRASO_AUTH                 = var.auth
       ATRASO_DATA                 = local.data
+      TMPDIR                      = local.data # the only folder that can be written to
       ATRASO_LEDGER               = "spool"
       ATRASO_LEDGER_URL           = "postgresql://${aws_db_instance.ledger.username}@${aws_db_instance.ledger.address}:5432/${aws_db_instance.ledger.db_name}?sslmode=require"
       ATRASO_KEEP_ALIVE_TIMEOUT_S = "75" # above the balancer's idle_timeout
@@ -54,6 +55,7 @@ locals {
     name             = "fetch"
     image            = var.model.fetch_image
     essential        = false
+    user             = "0" # a volume that no image declares belongs to root; without capabilities, on a read-only root
     entryPoint       = ["aws"]
     command          = ["s3", "cp", "--recursive", "--only-show-errors", "s3://${aws_s3_bucket.artefacts.id}/models/${var.model.version}/", "${local.models}/${var.model.version}/"]
     environment      = [{ name = "HOME", value = local.models }]
@@ -69,13 +71,17 @@ locals {
     environment  = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
     secrets      = [for name in sort(keys(local.secrets)) : { name = name, valueFrom = local.secrets[name] }]
     mountPoints = concat(
-      [
-        { sourceVolume = "data", containerPath = local.data, readOnly = false },
-        { sourceVolume = "tmp", containerPath = "/tmp", readOnly = false },
-      ],
+      [{ sourceVolume = "data", containerPath = local.data, readOnly = false }],
       [for _ in local.fetch : { sourceVolume = "models", containerPath = local.models, readOnly = true }],
     )
-    dependsOn        = [for before in local.fetch : { containerName = before.name, condition = "SUCCESS" }]
+    dependsOn = [for before in local.fetch : { containerName = before.name, condition = "SUCCESS" }]
+    healthCheck = {
+      command     = ["CMD", "atraso-health"]
+      interval    = 10
+      timeout     = 5
+      retries     = 3
+      startPeriod = 30
+    }
     stopTimeout      = 30
     ulimits          = [{ name = "nofile", softLimit = 65536, hardLimit = 65536 }]
     logConfiguration = local.logging
@@ -99,7 +105,7 @@ resource "aws_ecs_task_definition" "this" {
   }
 
   dynamic "volume" {
-    for_each = concat(["data", "tmp"], var.model == null ? [] : ["models"])
+    for_each = concat(["data"], var.model == null ? [] : ["models"])
 
     content {
       name = volume.value
