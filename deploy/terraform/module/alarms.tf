@@ -56,7 +56,7 @@ resource "aws_cloudwatch_metric_alarm" "availability" {
   alarm_name          = "${local.name}-availability-${each.key}"
   alarm_description   = "Share of requests that got no answer, over ${each.value.period_s} s"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = each.value.rate * (1 - local.availability.target)
+  threshold           = tonumber(format("%.6f", each.value.rate * (1 - local.availability.target)))
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
 

@@ -2,7 +2,6 @@
 
 resource "aws_s3_bucket" "artefacts" {
   #checkov:skip=CKV_AWS_144:Artefacts can be trained again from the same data to the same checksum, and releases are in the image repository too
-  #checkov:skip=CKV2_AWS_62:Nothing has to happen when an artefact arrives; it is served when it is named
   bucket        = "${local.name}-artefacts-${local.account}"
   force_destroy = !var.protect
 }
@@ -11,7 +10,6 @@ resource "aws_s3_bucket" "artefacts" {
 resource "aws_s3_bucket" "logs" {
   #checkov:skip=CKV_AWS_144:Access logs of a lost region describe a service that is lost, too
   #checkov:skip=CKV_AWS_145:Load balancers deliver their logs only to buckets with the key of S3 itself
-  #checkov:skip=CKV2_AWS_62:Nothing has to happen when a log arrives
   bucket        = "${local.name}-logs-${local.account}"
   force_destroy = !var.protect
 }
@@ -27,6 +25,13 @@ resource "aws_s3_bucket_public_access_block" "each" {
   block_public_policy     = true
   ignore_public_acls      = true
   restrict_public_buckets = true
+}
+
+# Whoever wants to know of a new artefact subscribes in EventBridge.
+resource "aws_s3_bucket_notification" "each" {
+  for_each    = local.buckets
+  bucket      = each.value.id
+  eventbridge = true
 }
 
 resource "aws_s3_bucket_ownership_controls" "each" {

@@ -7,7 +7,6 @@ resource "aws_iam_policy" "boundary" {
 }
 
 data "aws_iam_policy_document" "boundary" {
-  #checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken is of the account and knows no resource
   statement {
     sid       = "LogInToImages"
     actions   = ["ecr:GetAuthorizationToken"]

@@ -1,11 +1,3 @@
-module "password" {
-  source        = "./password"
-  name          = "${local.name}/ledger"
-  kms_key_arn   = aws_kms_key.this.arn
-  revision      = var.database_password_version
-  recovery_days = var.protect ? 30 : 0
-}
-
 resource "aws_db_subnet_group" "this" {
   name       = local.name
   subnet_ids = aws_subnet.database[*].id
@@ -42,7 +34,7 @@ resource "aws_db_instance" "ledger" {
   instance_class                      = var.database_class
   db_name                             = "atraso"
   username                            = "atraso"
-  password_wo                         = module.password.password
+  password_wo                         = var.ledger_password
   password_wo_version                 = var.database_password_version
   iam_database_authentication_enabled = true
   port                                = 5432

@@ -8,6 +8,16 @@ output "image_repository" {
   value       = aws_ecr_repository.this.repository_url
 }
 
+output "name" {
+  description = "What everything of this environment is called, or begins with."
+  value       = local.name
+}
+
+output "kms_key_arn" {
+  description = "Key of everything at rest."
+  value       = aws_kms_key.this.arn
+}
+
 output "artefact_bucket" {
   description = "Bucket of models (models/VERSION/) and releases."
   value       = aws_s3_bucket.artefacts.id

@@ -4,9 +4,9 @@
 locals {
   github = "token.actions.githubusercontent.com"
   runs = var.pipeline == null ? {} : {
-    plan    = "repo:${var.pipeline.repository}:pull_request"
-    publish = "repo:${var.pipeline.repository}:ref:refs/tags/v*"
-    apply   = "repo:${var.pipeline.repository}:environment:${var.environment}"
+    plan    = "pull_request"
+    publish = "ref:refs/tags/v*"
+    apply   = "environment:${var.environment}"
   }
   provider_arn = "arn:${local.partition}:iam::${local.account}:oidc-provider/${local.github}"
   state        = var.pipeline == null ? "" : "arn:${local.partition}:s3:::${var.pipeline.state_bucket}"
@@ -39,7 +39,7 @@ data "aws_iam_policy_document" "by_run" {
     condition {
       test     = "StringLike"
       variable = "${local.github}:sub"
-      values   = [each.value]
+      values   = ["repo:${var.pipeline.owner}/${var.pipeline.repository}:${each.value}"]
     }
   }
 }
@@ -47,7 +47,7 @@ data "aws_iam_policy_document" "by_run" {
 resource "aws_iam_role" "pipeline" {
   for_each             = local.runs
   name                 = "${local.name}-${each.key}"
-  description          = "Workflows of ${var.pipeline.repository}: ${each.key}"
+  description          = "Workflows of ${var.pipeline.owner}/${var.pipeline.repository}: ${each.key}"
   assume_role_policy   = data.aws_iam_policy_document.by_run[each.key].json
   max_session_duration = 3600
   depends_on           = [aws_iam_openid_connect_provider.github]
@@ -61,7 +61,6 @@ resource "aws_iam_role_policy" "publish" {
 }
 
 data "aws_iam_policy_document" "publish" {
-  #checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken is of the account and knows no resource
   statement {
     sid       = "LogInToImages"
     actions   = ["ecr:GetAuthorizationToken"]

@@ -30,22 +30,47 @@ locals {
 }
 
 data "aws_iam_policy_document" "read" {
-  #checkov:skip=CKV_AWS_356:What these describe cannot be narrowed to a resource, and none of them reads content
+  # These know no resource, and none of them reads content.
   statement {
     sid = "Describe"
     actions = [
-      "acm:DescribeCertificate", "acm:List*", "application-autoscaling:Describe*", "application-autoscaling:List*",
-      "cloudwatch:Describe*", "cloudwatch:List*", "ec2:Describe*", "ec2:GetManagedPrefixListEntries", "ecr:Describe*",
-      "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource", "ecs:Describe*", "ecs:List*",
-      "elasticloadbalancing:Describe*", "iam:GetOpenIDConnectProvider", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole",
-      "iam:GetRolePolicy", "iam:List*", "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:List*",
-      "logs:Describe*", "logs:ListTagsForResource", "rds:Describe*", "rds:ListTagsForResource", "route53:GetChange",
-      "route53:GetHostedZone", "route53:List*", "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
-      "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "secretsmanager:DescribeSecret",
-      "secretsmanager:GetRandomPassword", "secretsmanager:GetResourcePolicy", "sns:GetSubscriptionAttributes",
-      "sns:GetTopicAttributes", "sns:ListTagsForResource", "wafv2:Get*", "wafv2:List*",
+      "acm:ListCertificates", "application-autoscaling:Describe*", "cloudwatch:DescribeAlarms", "ec2:Describe*",
+      "ecr:DescribeRegistry", "ecs:DescribeTaskDefinition", "elasticloadbalancing:Describe*", "iam:ListOpenIDConnectProviders",
+      "kms:ListAliases", "logs:DescribeLogGroups", "route53:ListHostedZones", "secretsmanager:GetRandomPassword",
+      "sns:GetSubscriptionAttributes", "wafv2:ListWebACLs",
     ]
     resources = ["*"]
+  }
+
+  statement {
+    sid = "DescribeInTheAccount"
+    actions = [
+      "acm:DescribeCertificate", "acm:ListTagsForCertificate", "application-autoscaling:ListTagsForResource",
+      "cloudwatch:ListTagsForResource", "ec2:GetManagedPrefixListEntries", "ecr:Describe*", "ecr:GetLifecyclePolicy",
+      "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource", "ecs:Describe*", "ecs:ListTagsForResource",
+      "iam:GetOpenIDConnectProvider", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy",
+      "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListPolicyVersions", "iam:ListRolePolicies",
+      "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags", "logs:ListTagsForResource",
+      "rds:Describe*", "rds:ListTagsForResource", "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy",
+      "sns:GetTopicAttributes", "sns:ListTagsForResource", "wafv2:GetLoggingConfiguration", "wafv2:GetWebACL",
+      "wafv2:GetWebACLForResource", "wafv2:ListTagsForResource",
+    ]
+    resources = ["arn:${local.partition}:*:*:${local.account}:*"]
+  }
+
+  statement {
+    sid       = "DescribeNames"
+    actions   = ["route53:GetChange", "route53:GetHostedZone", "route53:ListResourceRecordSets", "route53:ListTagsForResource"]
+    resources = ["arn:${local.partition}:route53:::hostedzone/${var.zone_id}", "arn:${local.partition}:route53:::change/*"]
+  }
+
+  statement {
+    sid = "DescribeBuckets"
+    actions = [
+      "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
+      "s3:GetReplicationConfiguration", "s3:ListBucket",
+    ]
+    resources = [for bucket in values(local.buckets) : bucket.arn]
   }
 
   statement {

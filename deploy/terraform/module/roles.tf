@@ -32,7 +32,6 @@ resource "aws_iam_role" "task" {
 }
 
 data "aws_iam_policy_document" "start" {
-  #checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken is of the account and knows no resource
   statement {
     sid       = "LogInToImages"
     actions   = ["ecr:GetAuthorizationToken"]
@@ -54,7 +53,7 @@ data "aws_iam_policy_document" "start" {
   statement {
     sid       = "ReadSecrets"
     actions   = ["secretsmanager:GetSecretValue"]
-    resources = concat([module.password.secret_arn], values(var.secrets))
+    resources = concat([var.ledger_secret.arn], values(var.secrets))
   }
 
   statement {

@@ -32,7 +32,7 @@ locals {
   )
   secrets = merge(var.secrets, {
     # libpq takes it from there, so that no URL with a password is anywhere.
-    PGPASSWORD = "${module.password.secret_arn}:::${module.password.version_id}"
+    PGPASSWORD = "${var.ledger_secret.arn}:::${var.ledger_secret.version_id}"
   })
   logging = {
     logDriver = "awslogs"
@@ -119,7 +119,7 @@ resource "aws_ecs_service" "this" {
   task_definition                    = aws_ecs_task_definition.this.arn
   desired_count                      = var.min_tasks
   launch_type                        = "FARGATE"
-  platform_version                   = "1.4.0"
+  platform_version                   = "LATEST"
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
   health_check_grace_period_seconds  = 30

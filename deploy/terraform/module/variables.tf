@@ -185,8 +185,19 @@ variable "database_gib" {
   default     = 100
 }
 
+variable "ledger_password" {
+  description = "Password of the database; passes through, and stays in no state and no plan."
+  type        = string
+  ephemeral   = true
+}
+
+variable "ledger_secret" {
+  description = "Where tasks read that password: ARN of the secret, and which of its versions."
+  type        = object({ arn = string, version_id = string })
+}
+
 variable "database_password_version" {
-  description = "Raise it by one to change the database's password; the tasks are replaced one after the other."
+  description = "Raised with each new ledger_password; the tasks are replaced one after the other."
   type        = number
   default     = 1
 }
@@ -223,8 +234,8 @@ variable "alarm_emails" {
 }
 
 variable "pipeline" {
-  description = "GitHub repository (OWNER/NAME) whose workflows may publish images and apply this environment, and the S3 bucket of its state; null makes no roles."
-  type        = object({ repository = string, state_bucket = string })
+  description = "GitHub repository, by owner and name, whose workflows may publish images and apply this environment, and the S3 bucket of its state; null makes no roles."
+  type        = object({ owner = string, repository = string, state_bucket = string })
   default     = null
 }
 

@@ -16,6 +16,8 @@ module "atraso" {
   create_oidc_provider      = var.create_oidc_provider
   database_password_version = var.database_password_version
   protect                   = var.protect
+  ledger_password           = module.password.password
+  ledger_secret             = { arn = module.password.secret_arn, version_id = module.password.version_id }
   wait_until_steady         = var.wait_until_steady
 
   cpu            = 2048
@@ -25,4 +27,12 @@ module "atraso" {
   max_tasks      = 24
   database_class = "db.m7g.large"
   database_gib   = 200
+}
+
+module "password" {
+  source        = "../password"
+  name          = "${module.atraso.name}/ledger"
+  kms_key_arn   = module.atraso.kms_key_arn
+  revision      = var.database_password_version
+  recovery_days = var.protect ? 30 : 0
 }

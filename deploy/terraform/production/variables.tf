@@ -57,7 +57,7 @@ variable "model" {
 
 variable "pipeline" {
   description = "GitHub repository whose workflows may publish and apply, and the bucket of the state."
-  type        = object({ repository = string, state_bucket = string })
+  type        = object({ owner = string, repository = string, state_bucket = string })
   default     = null
 }
 

@@ -1,4 +1,4 @@
-# Small, and may be taken down: the same module as production, with less of everything.
+# Small: the same module as production with less of everything, so that what is rehearsed here happens there.
 module "atraso" {
   source                    = "../module"
   environment               = "staging"
@@ -16,6 +16,8 @@ module "atraso" {
   create_oidc_provider      = var.create_oidc_provider
   database_password_version = var.database_password_version
   protect                   = var.protect
+  ledger_password           = module.password.password
+  ledger_secret             = { arn = module.password.secret_arn, version_id = module.password.version_id }
   wait_until_steady         = var.wait_until_steady
 
   cpu            = 512
@@ -24,6 +26,13 @@ module "atraso" {
   max_tasks      = 4
   database_class = "db.t4g.medium"
   database_gib   = 20
-  multi_zone     = false
   backup_days    = 7
+}
+
+module "password" {
+  source        = "../password"
+  name          = "${module.atraso.name}/ledger"
+  kms_key_arn   = module.atraso.kms_key_arn
+  revision      = var.database_password_version
+  recovery_days = var.protect ? 30 : 0
 }
