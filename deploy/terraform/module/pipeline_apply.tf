@@ -34,7 +34,10 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid = "Describe"
     actions = [
-      "acm:ListCertificates", "application-autoscaling:Describe*", "cloudwatch:DescribeAlarms", "ec2:Describe*",
+      "acm:ListCertificates", "application-autoscaling:Describe*", "ec2:DescribeAddresses", "ec2:DescribeFlowLogs",
+      "ec2:DescribeInternetGateways", "ec2:DescribeNatGateways", "ec2:DescribeNetworkAcls", "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribePrefixLists", "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups",
+      "ec2:DescribeSubnets", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs",
       "ecr:DescribeRegistry", "ecs:DescribeTaskDefinition", "elasticloadbalancing:Describe*", "iam:ListOpenIDConnectProviders",
       "kms:ListAliases", "logs:DescribeLogGroups", "route53:ListHostedZones", "secretsmanager:GetRandomPassword",
       "sns:GetSubscriptionAttributes", "wafv2:ListWebACLs",
@@ -46,7 +49,8 @@ data "aws_iam_policy_document" "read" {
     sid = "DescribeInTheAccount"
     actions = [
       "acm:DescribeCertificate", "acm:ListTagsForCertificate", "application-autoscaling:ListTagsForResource",
-      "cloudwatch:ListTagsForResource", "ec2:GetManagedPrefixListEntries", "ecr:Describe*", "ecr:GetLifecyclePolicy",
+      "cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource", "ec2:DescribeAddressesAttribute",
+      "ec2:DescribeVpcAttribute", "ec2:GetManagedPrefixListEntries", "ecr:Describe*", "ecr:GetLifecyclePolicy",
       "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource", "ecs:Describe*", "ecs:ListTagsForResource",
       "iam:GetOpenIDConnectProvider", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy",
       "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListPolicyVersions", "iam:ListRolePolicies",
