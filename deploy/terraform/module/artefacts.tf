@@ -18,9 +18,16 @@ locals {
   buckets = { artefacts = aws_s3_bucket.artefacts, logs = aws_s3_bucket.logs }
 }
 
-resource "aws_s3_bucket_public_access_block" "each" {
-  for_each                = local.buckets
-  bucket                  = each.value.id
+resource "aws_s3_bucket_public_access_block" "artefacts" {
+  bucket                  = aws_s3_bucket.artefacts.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_public_access_block" "logs" {
+  bucket                  = aws_s3_bucket.logs.id
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
@@ -28,9 +35,13 @@ resource "aws_s3_bucket_public_access_block" "each" {
 }
 
 # Whoever wants to know of a new artefact subscribes in EventBridge.
-resource "aws_s3_bucket_notification" "each" {
-  for_each    = local.buckets
-  bucket      = each.value.id
+resource "aws_s3_bucket_notification" "artefacts" {
+  bucket      = aws_s3_bucket.artefacts.id
+  eventbridge = true
+}
+
+resource "aws_s3_bucket_notification" "logs" {
+  bucket      = aws_s3_bucket.logs.id
   eventbridge = true
 }
 
@@ -43,9 +54,16 @@ resource "aws_s3_bucket_ownership_controls" "each" {
   }
 }
 
-resource "aws_s3_bucket_versioning" "each" {
-  for_each = local.buckets
-  bucket   = each.value.id
+resource "aws_s3_bucket_versioning" "artefacts" {
+  bucket = aws_s3_bucket.artefacts.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_versioning" "logs" {
+  bucket = aws_s3_bucket.logs.id
 
   versioning_configuration {
     status = "Enabled"
@@ -98,7 +116,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "artefacts" {
     }
   }
 
-  depends_on = [aws_s3_bucket_versioning.each]
+  depends_on = [aws_s3_bucket_versioning.artefacts]
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "logs" {
@@ -122,7 +140,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "logs" {
     }
   }
 
-  depends_on = [aws_s3_bucket_versioning.each]
+  depends_on = [aws_s3_bucket_versioning.logs]
 }
 
 data "aws_iam_policy_document" "encrypted" {
@@ -171,11 +189,11 @@ data "aws_iam_policy_document" "logs" {
 resource "aws_s3_bucket_policy" "artefacts" {
   bucket     = aws_s3_bucket.artefacts.id
   policy     = data.aws_iam_policy_document.encrypted["artefacts"].json
-  depends_on = [aws_s3_bucket_public_access_block.each]
+  depends_on = [aws_s3_bucket_public_access_block.artefacts]
 }
 
 resource "aws_s3_bucket_policy" "logs" {
   bucket     = aws_s3_bucket.logs.id
   policy     = data.aws_iam_policy_document.logs.json
-  depends_on = [aws_s3_bucket_public_access_block.each]
+  depends_on = [aws_s3_bucket_public_access_block.logs]
 }

@@ -39,7 +39,7 @@ run "defaults" {
   assert {
     condition = alltrue([
       for c in jsondecode(aws_ecs_task_definition.this.container_definitions) :
-      c.readonlyRootFilesystem && !c.privileged && c.user == "10001:10001" && c.jsonencode(c.linuxParameters.capabilities.drop) == "[\"ALL\"]"
+      c.readonlyRootFilesystem && !c.privileged && c.user == "10001:10001" && jsonencode(c.linuxParameters.capabilities.drop) == "[\"ALL\"]"
     ])
     error_message = "Every container has a read-only root, no privileges and uid 10001."
   }
@@ -76,12 +76,12 @@ run "defaults" {
   }
 
   assert {
-    condition     = alltrue([for b in aws_s3_bucket_public_access_block.each : b.block_public_acls && b.block_public_policy && b.ignore_public_acls && b.restrict_public_buckets]) && length(aws_s3_bucket_public_access_block.each) == 2
+    condition     = alltrue([for b in [aws_s3_bucket_public_access_block.artefacts, aws_s3_bucket_public_access_block.logs] : b.block_public_acls && b.block_public_policy && b.ignore_public_acls && b.restrict_public_buckets])
     error_message = "No bucket can be made public."
   }
 
   assert {
-    condition     = alltrue([for v in aws_s3_bucket_versioning.each : v.versioning_configuration[0].status == "Enabled"]) && length(aws_s3_bucket_versioning.each) == 2
+    condition     = alltrue([for v in [aws_s3_bucket_versioning.artefacts, aws_s3_bucket_versioning.logs] : v.versioning_configuration[0].status == "Enabled"])
     error_message = "Every bucket keeps earlier versions."
   }
 
