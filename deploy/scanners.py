@@ -35,7 +35,7 @@ def trivy() -> Path:
 
 def misconfigured(folder: Path, *words: str) -> list[str]:
     """Return what trivy finds in the configurations of *folder*, one line each."""
-    told = ["--quiet", "--format", "json", "--skip-check-update", "--skip-version-check", "--offline-scan"]
+    told = ["--quiet", "--format", "json", "--skip-check-update"]
     said = json.loads(run(trivy(), "config", *told, *words, folder))
     return [
         f"{one['ID']} ({one['Severity'].lower()}) {result['Target']}: {one['Title']} - {one['Message']}"
