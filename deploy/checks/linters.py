@@ -59,7 +59,7 @@ def check_actions_are_pinned() -> str:
     """Every action is named by a full digest with its version beside it, and rights are given job by job."""
     uses = []
     for file in _files(".github/workflows/*.yml"):
-        text = file.read_text("utf-8")
+        text = (ROOT / file).read_text("utf-8")
         assert "\npermissions: {}\n" in text, f"{file.name} begins with more rights than none"
         for action, version, comment in ACTION.findall(text):
             assert DIGEST.fullmatch(version), f"{file.name}: {action}@{version} can be moved"
@@ -90,14 +90,15 @@ def check_gitleaks() -> str:
 
 
 def _files(*patterns: str) -> list[Path]:
+    """Return the files that match, committed or about to be, from the repository's root."""
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns)
-    return [ROOT / line for line in listed.splitlines() if (ROOT / line).is_file()]
+    return [Path(line) for line in listed.splitlines() if (ROOT / line).is_file()]
 
 
 def _is_shell(file: Path) -> bool:
-    with file.open("rb") as content:
+    with (ROOT / file).open("rb") as content:
         return re.match(rb"#!.*\b(ba|da)?sh\b", content.readline()) is not None
 
 
 def _named(files: list[Path]) -> str:
-    return ", ".join(str(file.relative_to(ROOT)) for file in files)
+    return ", ".join(str(file) for file in files)
