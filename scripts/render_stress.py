@@ -89,14 +89,25 @@ def _profiles() -> str:
     return "\n".join([*lines, "| `auth` | what each way to come in costs: [security](security.md) | 6 |"]) + "\n"
 
 
+def _of(profile: str, make: Callable[[], str] | None = None) -> Callable[[], str]:
+    """Return what writes the block of a profile, or says that none of its runs was chosen yet."""
+
+    def block() -> str:
+        if not (RECORDS / f"stress-{profile}.json").exists():
+            return f"No run was chosen for this page yet: `atraso stress --profile {profile}` makes one.\n"
+        return make() if make else _table(profile)
+
+    return block
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "profiles": _profiles,
-    "challenge": lambda: _table("challenge"),
-    "threads": _threads,
-    "millions": lambda: _table("millions"),
-    "latency": lambda: _table("latency"),
-    "batch": _batch,
-    "connections": lambda: _table("connections"),
-    "fault": lambda: _table("fault"),
-    "spike": lambda: _table("spike"),
+    "challenge": _of("challenge"),
+    "threads": _of("challenge", _threads),
+    "millions": _of("millions"),
+    "latency": _of("latency"),
+    "batch": _of("batch", _batch),
+    "connections": _of("connections"),
+    "fault": _of("fault"),
+    "spike": _of("spike"),
 }

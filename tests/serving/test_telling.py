@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import msgspec
 import pytest
 
 from atraso.serving import telling
+from atraso.serving.telling import Names
 from atraso.serving.wire import Answer, Exceeds, ModelName, PredictionAnswer, Quantiles, ReasonAnswer
+from atraso.serving.words import Words, words_of
 
+ENGLISH, SPANISH = words_of("en"), words_of("es")
+NAMES = Names({"LAN": "LATAM Airlines"}, {"LIM": "Lima", "SPJC": "Lima"})
 FIELDS = {"airline": "LAN", "flight_number": "282", "destination": "LIM", "date": "2017-07-14", "time": "23:50"}
 PREDICTION = PredictionAnswer(
     id="x",
@@ -40,36 +42,38 @@ PREDICTION = PredictionAnswer(
 )
 def test_percent(probability: float, words: str) -> None:
     """Percents are whole, halves go up, and only what is certain is 0% or 100%."""
-    assert telling.percent(probability) == words
+    assert ENGLISH.percent(probability) == words
+    assert SPANISH.percent(probability) == words.replace("%", "\u202f%")
 
 
 @pytest.mark.parametrize(
     ("probability", "words"),
     [
-        (0.231, "4 points more than usual here"),
-        (0.2, "1 point more than usual here"),
-        (0.188, "the same as usual here"),
-        (0.1, "9 points less than usual here"),
+        (0.231, "4 points more than usual here."),
+        (0.2, "1 point more than usual here."),
+        (0.188, "The same as usual here."),
+        (0.1, "9 points less than usual here."),
     ],
 )
 def test_compared(probability: float, words: str) -> None:
     """The comparison is that of the two percents shown, so a reader can check it."""
-    assert telling.compared(msgspec.structs.replace(PREDICTION, delay_probability=probability)) == words
+    assert telling.compared(msgspec.structs.replace(PREDICTION, delay_probability=probability), ENGLISH) == words
 
 
-def test_bands_fill_the_picture() -> None:
-    """The bands follow one another without a gap and fill the picture."""
-    bands = telling.bands(PREDICTION)
-    assert [b.percent for b in bands] == ["77%", "13%", "10%", "<1%"]
-    assert bands[0].x == 0
-    for left, right in pairwise(bands):
-        assert left.x + left.width == pytest.approx(right.x, abs=0.02)
-    assert bands[-1].x + bands[-1].width == pytest.approx(telling.PICTURE_WIDTH, abs=0.02)
+def test_bands_are_certain_together() -> None:
+    """The four ranges of delays, from punctual to more than an hour."""
+    bands = telling.bands(PREDICTION, ENGLISH)
+    assert [(b.kind, b.percent) for b in bands] == [
+        ("punctual", "77%"),
+        ("late", "13%"),
+        ("later", "10%"),
+        ("latest", "<1%"),
+    ]
 
 
 def test_departing() -> None:
     """Times run past midnight, and early, on time and late are told apart."""
-    told = telling.departing(PREDICTION, "2017-07-14", "23:50")
+    told = telling.departing(PREDICTION, "2017-07-14", "23:50", ENGLISH)
     assert [(d.clock, d.words) for d in told] == [
         ("23:46", "4 min early"),
         ("23:50", "as scheduled"),
@@ -79,7 +83,8 @@ def test_departing() -> None:
 
 def test_reason_bars() -> None:
     """Bars run from the middle, to the right for more and to the left for less; the largest fills its half."""
-    more, less = telling.reason_bars(PREDICTION.reasons)
+    more, less = telling.reason_bars(PREDICTION.reasons, ENGLISH, NAMES)
+    assert [bar.words for bar in (more, less)] == ["Flown by LATAM Airlines", "To Lima"]
     assert (more.points, more.kind, more.x, more.width) == ("+6.1", "more", 500, 500)
     assert (less.points, less.kind) == ("\u22121.5", "less")
     assert less.x + less.width == 500
@@ -88,16 +93,29 @@ def test_reason_bars() -> None:
 
 def test_no_effect() -> None:
     """Reasons without effect have no width and no sign, and there may be none at all."""
-    (bar,) = telling.reason_bars((ReasonAnswer("route", "x", 0.0),))
+    (bar,) = telling.reason_bars((ReasonAnswer("route", "x", 0.0),), ENGLISH, NAMES)
     assert (bar.points, bar.width) == ("±0.0", 0)
-    assert telling.reason_bars(()) == ()
+    assert telling.reason_bars((), ENGLISH, NAMES) == ()
 
 
-def test_told() -> None:
-    """The whole answer names the flight, the verdict and the warnings."""
-    told = telling.told(Answer(ModelName("SCEL", "1"), "now", [PREDICTION]), FIELDS)
-    assert told.flight == "LAN 282 to LIM, 2017-07-14 at 23:50"
-    assert told.verdict == "The model calls this flight delayed."
+@pytest.mark.parametrize(
+    ("words", "flight", "delayed", "punctual"),
+    [
+        (ENGLISH, "LATAM Airlines 282 to Lima, 2017-07-14 at 23:50", " delayed.", " on time."),
+        (
+            SPANISH,
+            "LATAM Airlines 282 a Lima, 2017-07-14 a las 23:50",
+            "retrasado a este vuelo.",
+            "puntual a este vuelo.",
+        ),
+    ],
+)
+def test_told(words: Words, flight: str, delayed: str, punctual: str) -> None:
+    """The whole answer names the flight, the verdict and the warnings, in the page's language."""
+    answer = Answer(ModelName("SCEL", "1"), "now", [PREDICTION])
+    told = telling.told(answer, FIELDS, words, NAMES)
+    assert told.flight == flight
+    assert told.verdict.endswith(delayed)
     assert told.warnings == ("mind this",)
-    on_time = msgspec.structs.replace(PREDICTION, delayed=False)
-    assert "on time" in telling.told(Answer(ModelName("SCEL", "1"), "now", [on_time]), FIELDS).verdict
+    on_time = Answer(ModelName("SCEL", "1"), "now", [msgspec.structs.replace(PREDICTION, delayed=False)])
+    assert telling.told(on_time, FIELDS, words, NAMES).verdict.endswith(punctual)
