@@ -22,6 +22,7 @@ from atraso.core.errors import SettingsError
 from atraso.ledger.accounts import AccountsFile, Revocation
 from atraso.ledger.command_socket import ask_running_writer
 from atraso.ledger.commands import Report, Reported, Revoke, RevokeKey
+from atraso.ledger.locks import WriterLock
 from atraso.ledger.quality_report import QualityFile
 from atraso.ledger.run import Mark
 from atraso.ledger.shadow_progress import ShadowProgress
@@ -50,6 +51,8 @@ log = logging.getLogger("atraso")
 
 # The writer may just begin, and its database be locked for a moment.
 ASK_WITHIN_S = 10.0
+# A service that is just ending gives its writer so long.
+FREE_WITHIN_S = 5.0
 
 
 def load_model(settings: Settings) -> Scorer:
@@ -286,6 +289,8 @@ def run_service(settings: Settings, announce: Callable[[str], None]) -> int:
             internal = opened.enter_context(server.bind(settings.host, settings.metrics_port, guarded=True))
         listeners = server.Listeners(main, internal, tls)
         url = server.url(main, tls=tls is not None)
+        if _has_ledger(settings):
+            _refuse_beside_another(settings)
         service = Service(settings, listeners)
         service.start()
         opened.callback(service.stop)
@@ -318,6 +323,24 @@ def _check(settings: Settings) -> None:
             settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise SettingsError(f"The data folder {settings.data} cannot be made: {error.strerror}.") from None
+
+
+def _refuse_beside_another(settings: Settings) -> None:
+    """Raise LedgerError where another process keeps writing to the same ledger: it would take in our spools as its own.
+
+    One that is just ending is waited for. A folder that cannot be used now is the writer's to tell, and to wait for.
+    """
+    url = None
+    if settings.ledger_url is not None:
+        from atraso.ledger.database import ledger_url  # noqa: PLC0415 - seldom needed here
+
+        url = ledger_url(settings.data, settings.ledger_url.reveal())
+    lock = WriterLock(settings.data, url)
+    try:
+        with contextlib.suppress(OSError):
+            lock.take(FREE_WITHIN_S)
+    finally:
+        lock.release()
 
 
 def _say_if_nobody_has_a_key(settings: Settings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +22,8 @@ BUSY_TIMEOUT_S = 1.0
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 5_000
+# Of SQLite's virtual machine: some hundredths of a second.
+PROGRESS_STEPS = 1_000_000
 _TAKES = (
     "it takes postgresql://USER:PASSWORD@HOST:PORT/NAME or sqlite:////PATH, or nothing for a file in the data folder"
 )
@@ -79,14 +82,15 @@ def make_durable(url: URL) -> None:
                 os.close(fd)
 
 
-def open_engine(url: URL, *, reading: bool = False) -> Engine:
+def open_engine(url: URL, *, reading: bool = False, progress: Callable[[], None] | None = None) -> Engine:
     """Return the engine of a ledger; nothing is connected yet. Raises MissingExtraError without the driver.
 
     SQLite has one connection, whose transactions begin as writers; *reading* makes them readers that never write,
-    not even to tidy up, so they may be beside the one writer.
+    not even to tidy up, so they may be beside the one writer. *progress* is called while a statement of SQLite goes on;
+    PostgreSQL's end by themselves after `STATEMENT_TIMEOUT_MS`.
     """
     if sqlite_file(url):
-        return _sqlite(url, reading)
+        return _sqlite(url, reading, progress)
     try:
         import psycopg  # noqa: F401, PLC0415 - an extra
     except ImportError:
@@ -105,13 +109,15 @@ def open_engine(url: URL, *, reading: bool = False) -> Engine:
     return create_engine(url, poolclass=NullPool if reading else None, hide_parameters=True, connect_args=arguments)
 
 
-def _sqlite(url: URL, reading: bool) -> Engine:
+def _sqlite(url: URL, reading: bool, progress: Callable[[], None] | None) -> Engine:
     arguments = {"timeout": BUSY_TIMEOUT_S, "isolation_level": None, "check_same_thread": False}
     pool = NullPool if reading else StaticPool
     engine = create_engine(url, poolclass=pool, hide_parameters=True, connect_args=arguments)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, record: Any) -> None:
+        if progress is not None:
+            connection.set_progress_handler(progress, PROGRESS_STEPS)
         if reading:
             connection.execute("PRAGMA query_only=ON")
             connection.execute("PRAGMA wal_autocheckpoint=0")

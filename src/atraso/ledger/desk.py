@@ -29,6 +29,7 @@ from atraso.ledger.commands import (
     RotateKey,
 )
 from atraso.ledger.database import DATABASE_ERRORS, ledger_url, open_engine, shown, sqlite_file, told
+from atraso.ledger.import_source import importable
 from atraso.ledger.locks import WriterLock
 from atraso.ledger.opened import OpenLedger
 from atraso.ledger.verbs import execute
@@ -79,8 +80,9 @@ class Desk:
         return self._run(Prune(keep_days), int)
 
     def import_table(self, table: str, source: Path) -> int:
-        """Take in the rows of a CSV file; return how many are new."""
-        return self._run(Import(table, str(source.absolute())), int)
+        """Take in the rows of a CSV file, or of a pipe; return how many are new."""
+        with importable(source, self._data) as path:
+            return self._run(Import(table, str(path)), int)
 
     def export_table(self, table: str, target: Path) -> int:
         """Write a table to a new CSV file, beside the writer's work; return how many rows."""

@@ -8,26 +8,35 @@ import os
 import time
 from pathlib import Path
 from types import TracebackType
-
-from sqlalchemy import URL
+from typing import TYPE_CHECKING
 
 from atraso.core.errors import LedgerError
-from atraso.ledger.database import shown, sqlite_file
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 FILE = "ledger.lock"
 
 
 class WriterLock:
-    """The right to write to a ledger and to take in the spools of the folder *data*."""
+    """The right to write to a ledger and to take in the spools of the folder *data*.
 
-    def __init__(self, data: Path, url: URL) -> None:
-        self._shown = shown(url)
+    Without *url* the database is the one in that folder; its library is not loaded then.
+    """
+
+    def __init__(self, data: Path, url: URL | None = None) -> None:
+        self._shown = f"in {data.absolute()}"
         self._paths = [data / FILE]
+        self._fds: list[int] = []
+        if url is None:
+            return
+        from atraso.ledger.database import shown, sqlite_file  # noqa: PLC0415 - see above
+
+        self._shown = shown(url)
         file = sqlite_file(url)
         if file is not None and file.parent.absolute() != data.absolute():
             # Two services with folders of their own, but one database.
             self._paths.append(file.with_name(file.name + ".lock"))
-        self._fds: list[int] = []
 
     def __enter__(self) -> WriterLock:
         self.take()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import URL, Engine
@@ -25,12 +26,16 @@ class OpenLedger:
     """Opens the database at *url* when it is needed, and again where its file is not the one it was.
 
     `rows_stored` counts what was kept in this *run* of a service and is stored, also by writers before this one.
-    In a database that is put in the place of another it begins anew: it counts what is there.
+    In a database that is put in the place of another it begins anew: it counts what is there. *progress* is called
+    while a statement takes long.
     """
 
-    def __init__(self, data: Path, url: URL, spools: Path, run: Run | None = None) -> None:
+    def __init__(
+        self, data: Path, url: URL, spools: Path, run: Run | None = None, progress: Callable[[], None] | None = None
+    ) -> None:
         self.rows_stored = 0
         self._run = run
+        self._progress = progress
         self._url = url
         self._file = sqlite_file(url)
         self._spools = spools
@@ -54,7 +59,7 @@ class OpenLedger:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._file.exists():  # else closing it would end locks that this process may have on it
                 open_for_owner(self._file).close()
-        engine = open_engine(self._url)
+        engine = open_engine(self._url, progress=self._progress)
         try:
             migrate(engine)
             if self._run is not None:

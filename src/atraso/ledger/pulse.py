@@ -1,43 +1,45 @@
-"""The writer's sign of life: given while its work moves on, beside it."""
+"""Ends a writer whose service is gone, also one that stands still and would not notice by itself."""
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
-import time
 from collections.abc import Callable
 
 BEAT_EVERY_S = 0.5
-# The longest that one statement may take on PostgreSQL, twice; SQLite's are far shorter.
-STUCK_AFTER_S = 60.0
+# What is at hand is taken in for two seconds, after a statement that may be under way.
+LEAVE_WITHIN_S = 5.0
+
+
+def end_by_force() -> None:
+    """End this process at once; what it was doing stays in the spools, for the writer after it."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Pulse:
-    """Calls *beat* each half second while `moved` was called lately.
+    """Calls *beat* each half second, for as long as there is work, and tells the work to stop when it returns False.
 
-    One statement may take longer than the time between two beats, so they come from a thread of their own.
+    It comes from a thread of its own, because one statement may take long. Work that does not `end` within
+    `LEAVE_WITHIN_S` stands still, and *give_up* is called: a lock that nobody needs is kept from nobody.
     """
 
-    def __init__(self, beat: Callable[[], bool]) -> None:
-        self._beat = beat
+    def __init__(self, beat: Callable[[], bool], give_up: Callable[[], None] = end_by_force) -> None:
+        self._beat, self._give_up = beat, give_up
         self._ended = threading.Event()
-        self._moved_at = time.monotonic()
 
     def start(self, stop: threading.Event) -> None:
         """Begin; *stop* is set when *beat* returns False."""
-        self.moved()
         threading.Thread(target=self._run, args=(stop,), name="ledger-beat", daemon=True).start()
 
     def end(self) -> None:
-        """Give no sign any more."""
+        """Take note that the work has ended."""
         self._ended.set()
 
-    def moved(self) -> None:
-        """Say that the work moves on."""
-        self._moved_at = time.monotonic()
-
     def _run(self, stop: threading.Event) -> None:
-        while time.monotonic() - self._moved_at < STUCK_AFTER_S:
-            if not self._beat():
-                stop.set()
+        while self._beat():
             if self._ended.wait(BEAT_EVERY_S):
                 return
+        stop.set()
+        if not self._ended.wait(LEAVE_WITHIN_S):
+            self._give_up()

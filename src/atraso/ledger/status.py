@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import mmap
+import time
 from dataclasses import astuple, dataclass, fields
 
-from atraso.ledger.run import Run
+from atraso.ledger.run import BILLION, Run
+
+# A writer that has not moved for so long is in trouble: whoever reports a departure waits no longer than that.
+SILENT_AFTER_S = 10.0
 
 
 @dataclass(slots=True)
@@ -17,7 +21,8 @@ class Status:
     in records that cannot be stored.
 
     `refused` counts records that cannot be stored, `torn` and `damaged` files that end in something unreadable: all
-    of them are kept beside. `failing` is 1 while the database or the folder cannot be used, 0 otherwise.
+    of them are kept beside. `failing` is 1 while the database or the folder cannot be used, and while there is no
+    writer that moves, 0 otherwise.
     """
 
     rows_stored: int = 0
@@ -36,29 +41,44 @@ class Status:
 
 
 _CELLS = len(fields(Status))
+_TOLD, _MOVED = 2 * _CELLS, 2 * _CELLS + 1
 
 
 class StatusBoard:
-    """A status in memory that forked processes share; its counts outlive the writer's own process."""
+    """A status in memory that forked processes share; its counts outlive the writer's own process.
+
+    Beside it stands when the writer moved last, so that everybody sees one that stands still, or that there is none.
+    """
 
     def __init__(self, run: Run | None = None) -> None:
         self.run = run or Run()
         # Two statuses in turn: a writer that is killed while it tells leaves the other one whole.
-        self._cells = memoryview(mmap.mmap(-1, (2 * _CELLS + 1) * 8)).cast("Q")
+        self._cells = memoryview(mmap.mmap(-1, (2 * _CELLS + 2) * 8)).cast("Q")
+        self.moved()
+
+    def moved(self) -> None:
+        """Say that the writer's work moves on."""
+        self._cells[_MOVED] = time.monotonic_ns()
+
+    def silent_s(self) -> float:
+        """Return how long ago the writer moved last, or this was made; a suspended machine's time does not count."""
+        return max(time.monotonic_ns() - self._cells[_MOVED], 0) / BILLION
 
     def tell(self, status: Status) -> None:
         """Say how the ledger is doing; the writer does, and nobody else."""
-        told = self._cells[-1] + 1
+        told = self._cells[_TOLD] + 1
         start = told % 2 * _CELLS
         for cell, value in enumerate(astuple(status), start):
             self._cells[cell] = value
-        self._cells[-1] = told
+        self._cells[_TOLD] = told
 
     def read(self) -> Status:
-        """Return what was told last, as it was told."""
+        """Return what was told last, as it was told; a writer that is silent is failing whatever it told."""
         while True:
-            told = self._cells[-1]
+            told = self._cells[_TOLD]
             start = told % 2 * _CELLS
             status = Status(*self._cells[start : start + _CELLS])
-            if self._cells[-1] == told:
+            if self._cells[_TOLD] == told:
+                if self.silent_s() > SILENT_AFTER_S:
+                    status.failing = 1
                 return status

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Engine, Table, select
 
@@ -73,7 +74,7 @@ def import_table(engine: Engine, name: str, source: Path, between: Callable[[], 
     table = table_named(name)
     new = 0
     try:
-        with source.open(encoding="utf-8", newline="") as file:
+        with _open_file(source) as file:
             for first, rows in _parts(file, table, source):
                 try:
                     with engine.begin() as connection:
@@ -88,6 +89,15 @@ def import_table(engine: Engine, name: str, source: Path, between: Callable[[], 
     except UnicodeDecodeError:
         raise LedgerError(f"{source} is not UTF-8.") from None
     return new
+
+
+def _open_file(source: Path) -> TextIO:
+    """Open a file that is one: a pipe would hold the writer, and all who ask it, until somebody writes to it."""
+    fd = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise LedgerError(f"{source} is no regular file: name one with rows as `atraso ledger export` writes them.")
+    return os.fdopen(fd, encoding="utf-8", newline="")
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> int:

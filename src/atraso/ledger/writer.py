@@ -62,7 +62,8 @@ class WriterConfig:
 def run_writer(config: WriterConfig, beat: Callable[[], bool], board: StatusBoard | None = None) -> None:
     """Be the writer in this process until SIGTERM, or until *beat*, called each half second, returns False.
 
-    The first beat says that the lock is held. Raises LedgerError where another process holds it, and MissingExtraError.
+    The first beat says that the lock is held. A process that is to end and stands still is ended by force. Raises
+    LedgerError where another process holds the lock, and MissingExtraError.
     """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -85,7 +86,7 @@ class Writer:
         self._beat = beat
         self._pulse = Pulse(beat)
         self._lock = WriterLock(config.data, self._url)
-        self._ledger = OpenLedger(config.data, self._url, config.data / FOLDER, board.run)
+        self._ledger = OpenLedger(config.data, self._url, config.data / FOLDER, board.run, board.moved)
         self._ledger.rows_stored = self._status.rows_stored
         self._socket: CommandSocket | None = None
         self._later: deque[Asked] = deque()
@@ -121,17 +122,24 @@ class Writer:
     def _begin(self, stop: threading.Event) -> None:
         """Take the lock, waiting for a folder that cannot be used yet."""
         while not self._lock.holds() and not stop.is_set():
+            self._board.moved()
             try:
                 self._lock.take(self._config.lock_within_s)
+            except LedgerError:
+                self._status.errors += 1
+                self._status.failing = 1
+                self._tell()
+                raise
             except OSError as error:
                 self._failed(error)
-                self._beat()
+                if not self._beat():
+                    stop.set()
                 stop.wait(STEP_EVERY_S)
 
     def _step(self) -> bool:
         """Do what is due; return whether there is more to be taken in right now."""
         now = time.monotonic()
-        self._pulse.moved()
+        self._board.moved()
         if now < self._next["retry"]:
             return False
         try:
@@ -249,7 +257,7 @@ class Writer:
 
     def _between(self) -> None:
         """Go on with the rest during something long: take in a batch, do what is short."""
-        self._pulse.moved()
+        self._board.moved()
         self._take()
         self._publish()
         self._tell()

@@ -164,7 +164,9 @@ LEDGER_SET_ASIDE = Metric(
     (("why", ("refused", "torn", "damaged")),),
 )
 LEDGER_ERRORS = Metric("atraso_ledger_errors_total", COUNTER, "Attempts of the writer that failed.")
-LEDGER_FAILING = Metric("atraso_ledger_failing", GAUGE, "1 while database or folder of the ledger cannot be used.")
+LEDGER_FAILING = Metric(
+    "atraso_ledger_failing", GAUGE, "1 while database or folder of the ledger cannot be used, or nobody writes to it."
+)
 LEDGER_QUEUED = Metric("atraso_ledger_queued_bytes", GAUGE, "What waits in the spools to be stored.")
 LEDGER_QUEUED_ROWS = Metric(
     "atraso_ledger_queued_rows",
