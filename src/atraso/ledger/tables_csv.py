@@ -179,8 +179,8 @@ def _check_flight(row: dict[str, Any], now_s: float) -> None:
     scheduled_utc, reported_ms = row["scheduled_utc"], row.get("reported_ms")
     _refuse("scheduled_utc", scheduled_utc, why_not_scheduled(scheduled_utc * 60, now_s))
     if actual_utc is not None:
-        why = why_not_left(actual_utc * 60, now_s) or why_not_delayed(actual_utc - scheduled_utc)
-        _refuse("actual_utc", actual_utc, why)
+        _refuse("actual_utc", actual_utc, why_not_left(actual_utc * 60, now_s))
+        _refuse("actual_utc", actual_utc, why_not_delayed(actual_utc - scheduled_utc))
     if reported_ms is not None:
         _refuse("reported_ms", reported_ms, why_not_found_out(reported_ms / 1000, now_s))
 

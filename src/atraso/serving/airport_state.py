@@ -19,6 +19,8 @@ from atraso.serving.snapshots import SnapshotPlaces
 OLD_AFTER_MINUTES = 3
 # What is usual here has to be known before it can be told what is unusual.
 KNOWN_FOR_DAYS = 7
+# How each warning ends that says why an answer that could have been live is not.
+FELL_BACK = "the answer is that of the schedule"
 ASKED_AT_ONCE = 4
 ANSWER_WITHIN_S = 5.0
 RETRY_AFTER_S = 1.0
@@ -127,11 +129,11 @@ class AirportState:
         if oldest is None or newest is None:
             return Moment(at_utc, snapshot)
         if at_utc - oldest < KNOWN_FOR_DAYS * MINUTES_A_DAY:
-            why = f"departures are known for less than {KNOWN_FOR_DAYS} days: the answer is that of the schedule"
+            why = f"departures are known for less than {KNOWN_FOR_DAYS} days: {FELL_BACK}"
             return Moment(at_utc, snapshot, fresh=False, why=why)
         silent = at_utc - newest
         if silent > self._source.stale_minutes:
-            why = f"no departure was reported for {_span(silent)}: the answer is that of the schedule"
+            why = f"no departure was reported for {_span(silent)}: {FELL_BACK}"
             return Moment(at_utc, snapshot, fresh=False, why=why)
         return Moment(at_utc, snapshot, fresh=True)
 
