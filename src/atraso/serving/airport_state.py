@@ -79,9 +79,14 @@ class AirportState:
         return self._snapshot.head if self._snapshot else None
 
     async def at(self, at_utc: int) -> Moment:
-        """Return another moment, in UTC minutes, with all in it that was stored before; raises UnavailableError."""
-        if not self.known or self._source.address is None:
+        """Return another moment, in UTC minutes, with all in it that was stored before; raises UnavailableError.
+
+        So it does while the ledger is read for the first time: an answer of the schedule would look like the last word.
+        """
+        if self._source.address is None:
             return NOTHING_KNOWN
+        if not self.known:
+            raise UnavailableError("the departures known so far are still being read from the ledger", RETRY_AFTER_S)
         try:
             content = await self._asked(self._source.address, AskedMoment(at_utc, self._checksum))
             snapshot = Snapshot(content) if content else None
