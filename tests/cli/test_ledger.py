@@ -70,6 +70,20 @@ def test_what_left_is_reported_at_the_moment_it_left(place: Place, folder: Path)
     assert (int(values["reported_ms"]), values["reported_by"]) == ((UTC + 20) * 60_000, "import")
 
 
+def test_what_the_api_would_refuse_is_left_out_and_told(place: Place, folder: Path) -> None:
+    """A flight that left more than 12 h early: what people report of it later would not be believed."""
+    path = folder / "year.csv"
+    early = row(Vlo_I="7", Vlo_O="7", Fecha_O="2017-07-13 19:30:00")
+    path.write_text(scl_text(row(), early))
+    done = asked("import", path, "--source", "scl")
+    assert done.stderr.splitlines()[1:] == [
+        "1 flight left out that cannot be reported; the first: LAN 7 of 2017-07-14T08:30:00-04:00 left at a moment "
+        "that is 13 h before the scheduled departure: at most 12 h before it and 48 h after it are taken",
+        f"1 departures of {path} are new",
+    ]
+    assert [flight.flight_number for flight in known(place)] == ["282"]
+
+
 def test_the_schedule_has_every_flight(place: Place, folder: Path) -> None:
     """Also those that never left; only the airports that are named."""
     path = bts_path(folder, bts_row(), bts_row(Cancelled="1.00", DepTime="", DepDelay="", CRSDepTime="0900"))

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner, Result
 
 from atraso.artefact.bundle import BUNDLED, read_manifest
+from atraso.bootstrap.day_replay import Replayed, _fell_back
 from atraso.cli.replay import replay
 from atraso.core.errors import AtrasoError
+from atraso.stress.services import launched_with
 from tests.flights_at_hand import generated_scl_file
 
 FROM, TO = "2017-01-12", "2017-01-13"
@@ -52,12 +55,14 @@ def test_the_service_says_what_evaluate_says(january: Path) -> None:
 class _Wrong(BaseHTTPRequestHandler):
     """A service whose probabilities are made up."""
 
+    said: ClassVar[dict[str, object]] = {"delay_probability": 0.5, "basis": "live", "warnings": []}
+
     def do_GET(self) -> None:
         self._answer({"version": read_manifest(BUNDLED).version})
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self._answer({"predictions": [{"delay_probability": 0.5, "basis": "live"} for _ in asked.get("flights", ())]})
+        self._answer({"predictions": [self.said for _ in asked.get("flights", ())]})
 
     def _answer(self, content: object) -> None:
         body = json.dumps(content).encode()
@@ -88,6 +93,61 @@ def test_a_service_that_says_something_else_is_told(january: Path) -> None:
         result = run(january, "--url", url)
     assert result.exit_code == 1
     assert "THE SERVICE DIFFERS FROM EVALUATE" in result.output
+
+
+def test_answers_that_fell_back_are_counted_and_not_compared(january: Path, tmp_path: Path) -> None:
+    """A service whose feed was silent says so in each answer: the others are equal, so it is no difference."""
+    with launched_with(variables(tmp_path, stale_minutes=120), "of the test") as ready:
+        result = run(january, "--url", f"http://127.0.0.1:{ready().port}", "--json")
+    said = json.loads(result.stdout)
+    assert 0 < said["fell_back"] < said["predictions"] / 2
+    assert said["compared"] == said["predictions"] - said["fell_back"]
+    assert said["max_abs_difference"] < 1e-9
+    assert (result.exit_code, said["scores_from"]) == (0, "answers")
+
+
+def variables(folder: Path, stale_minutes: int) -> dict[str, str]:
+    return {
+        "ATRASO_DATA": str(folder),
+        "ATRASO_LEDGER": "spool",
+        "ATRASO_AUTH": "none",
+        "ATRASO_STATE_STALE_MINUTES": str(stale_minutes),
+    }
+
+
+WARNED = "no departure was reported for 9 h: the answer is that of the schedule"
+
+
+def fell_back(*, basis: str, warnings: tuple[str, ...]) -> bool:
+    return _fell_back({"basis": basis, "warnings": [*warnings], "delay_probability": 0.5})
+
+
+def test_only_an_answer_that_says_why_fell_back() -> None:
+    """One that should have been live and is the schedule's without a word is compared, and so a difference."""
+    assert fell_back(basis="schedule", warnings=("airline X1 was not seen", WARNED))
+    assert not fell_back(basis="schedule", warnings=("airline X1 was not seen",))
+    assert not fell_back(basis="schedule", warnings=())
+    assert not fell_back(basis="live", warnings=(WARNED,))
+
+
+@pytest.mark.parametrize(("warnings", "told"), [((), "DIFFERS FROM EVALUATE"), ((WARNED,), "DIFFERS FROM EVALUATE")])
+def test_a_service_that_never_answers_live_proves_nothing(
+    january: Path, monkeypatch: pytest.MonkeyPatch, warnings: tuple[str, ...], told: str
+) -> None:
+    """Silently it differs; with a warning in each answer its schedule is still compared."""
+    monkeypatch.setattr(_Wrong, "said", {"delay_probability": 0.5, "basis": "schedule", "warnings": [*warnings]})
+    with service_that_is_wrong() as url:
+        result = run(january, "--url", url)
+    assert (result.exit_code, told in result.output) == (1, True)
+    assert ("fell back to the schedule and are not compared" in result.output) == bool(warnings)
+    assert "of the service's answers" in result.output
+
+
+def test_a_lead_that_nothing_is_known_of_is_not_equal() -> None:
+    """However well the others agree."""
+    result = Replayed(5, by_lead={"schedule": 0.0, "3h": None})
+    assert (result.equal, result.unproved) == (False, ["3h"])
+    assert Replayed(5, by_lead={"schedule": 0.0, "3h": 0.0}).equal
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_a_database_that_is_down_is_told_without_its_password(tmp_path: Path) ->
 
 def test_a_service_asks_its_writer_although_it_just_begins(place: Place) -> None:
     """For a while; where there is none it is told that the same may be asked again."""
-    with pytest.raises(LedgerUnavailableError, match="cannot be asked now"):
+    with pytest.raises(LedgerUnavailableError, match="is not there yet: try again"):
         ask_running_writer(place.data, ListKeys(), 0.3)
     with running(place):
         assert ask_running_writer(place.data, CreateKey(key("tower")), 10.0) == key("tower")

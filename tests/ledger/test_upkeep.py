@@ -7,6 +7,7 @@ import re
 import sqlite3
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,18 @@ from atraso.ledger.records import first_id_at
 from atraso.ledger.schema import DEPARTURES, PREDICTIONS, SCHEDULE
 from atraso.ledger.tables_csv import export_table, import_table
 from atraso.ledger.upkeep import PRUNE_ROWS, prune
-from tests.ledger.places import Place, heard, identifier, read_changes, record, report, running, spooled, start_writer
+from tests.ledger.places import (
+    SCHEDULED_UTC,
+    Place,
+    heard,
+    identifier,
+    read_changes,
+    record,
+    report,
+    running,
+    spooled,
+    start_writer,
+)
 
 NOW_S = 1_800_000_000
 
@@ -181,6 +193,47 @@ def test_a_line_that_no_report_could_say_is_named(place: Place, tmp_path: Path) 
         (tmp_path / "bad").write_text(f"{header}\n{content}\n")
         with pytest.raises(LedgerError, match=f"line 2: {re.escape(why)}"):
             import_table(place.engine, "departures", tmp_path / "bad", lambda: None)
+
+
+def test_a_line_that_the_api_would_refuse_is_named(place: Place, tmp_path: Path) -> None:
+    """It could never be corrected: of two reports the one found out later is true. The bounds themselves are taken."""
+    heard(place, report("1", actual=10, at_ms=1))
+    export_table(place.engine, "departures", tmp_path / "good")
+    export_table(place.engine, "schedule", tmp_path / "scheduled")
+    header, line = (tmp_path / "good").read_text().splitlines()
+    now = int(time.time())
+    soon, in_2036 = now // 60 + 3, 2_082_844_800_000
+    local = datetime.fromtimestamp(now // 60 * 60, UTC).isoformat(timespec="seconds")
+    near = line.replace("2017-07-14T08:30:00-04:00", local).replace(str(SCHEDULED_UTC), str(now // 60))
+    cases = {
+        line.replace("25000600", str(SCHEDULED_UTC + 14 * 1440)): "actual_utc 25020750 is 336 h after the scheduled",
+        line.replace("25000600", str(SCHEDULED_UTC - 721)): "actual_utc 24999869 is 12 h before the scheduled",
+        near.replace("25000600", str(soon + 10)): f"actual_utc {soon + 10} is in the future",
+        line.replace(",1,tower", f",{in_2036},tower"): f"reported_ms {in_2036} is in the future",
+        line.replace(",1,SCEL", ",1\0,SCEL"): "flight_number has a NUL character",
+        line.replace(",1,SCEL", ",1\n,SCEL"): "flight_number '1\\n' is not a flight number such as 282",
+        line.replace(",1,SCEL", ",0001,SCEL"): "flight_number '0001' is not a flight number",
+        line.replace("SPJC", "lim"): "destination 'lim' is not an airport's ICAO code",
+        line.replace("LAN", "LA\x07"): "airline 'LA\\x07' is not a name",
+    }
+    for content, why in cases.items():
+        assert content not in (line, near), why
+        row = content.replace("1\n,", '"1\n",')
+        (tmp_path / "bad").write_text(f"{header}\n{row}\n")
+        with pytest.raises(LedgerError, match=rf"line [23]: {re.escape(why)}"):
+            import_table(place.engine, "departures", tmp_path / "bad", lambda: None)
+    far = datetime.fromtimestamp((now // 60 + 401 * 1440) * 60, UTC).isoformat(timespec="seconds")
+    flight = f"LAN,1,SCEL,SPJC,{now // 60 + 401 * 1440},{far}"
+    (tmp_path / "far").write_text((tmp_path / "scheduled").read_text() + f"{flight},1\n")
+    with pytest.raises(LedgerError, match="is more than 400 days ahead"):
+        import_table(place.engine, "schedule", tmp_path / "far", lambda: None)
+    bounds = [
+        line.replace("25000600", str(SCHEDULED_UTC + 48 * 60)),
+        line.replace("25000600", str(SCHEDULED_UTC - 12 * 60)).replace(",1,tower", ",2,tower"),
+        near.replace("25000600", str(soon)),
+    ]
+    (tmp_path / "bounds").write_text("\n".join([header, *bounds]) + "\n")
+    assert import_table(place.engine, "departures", tmp_path / "bounds", lambda: None) == 3
 
 
 def test_a_line_that_cannot_be_used_is_named(place: Place, tmp_path: Path) -> None:

@@ -142,6 +142,14 @@ def test_the_latest_is_read_whichever_place_it_is_in() -> None:
     assert places.number == 2 * PLACES + 1
 
 
+def test_another_moment_waits_until_the_ledger_is_read() -> None:
+    """An answer of the schedule without a word would be taken for the last one; without a ledger there is no more."""
+    begun = AirportState(StateSource(SnapshotPlaces(), "\0nobody listens here"), MODEL)
+    with pytest.raises(UnavailableError, match="still being read"):
+        asyncio.run(begun.at(NOW))
+    assert asyncio.run(AirportState(StateSource(), MODEL).at(NOW)) is NOTHING_KNOWN
+
+
 def test_a_keeper_that_is_not_there_is_told() -> None:
     """Another moment cannot be told then: try again."""
     places = SnapshotPlaces()

@@ -257,15 +257,18 @@ def test_ten_thousand_at_once_let_others_in_between() -> None:
     assert turns >= 20
 
 
-def test_a_ledger_that_cannot_be_written_is_told_to_try_again() -> None:
-    """With the writer's own sentence; a service without a ledger names the setting."""
+def test_a_ledger_that_cannot_be_written_is_told_to_try_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Where it lies and what is wrong is in the log alone; a service without a ledger names the setting."""
+    why = "The ledger /srv/x.sqlite3 cannot be used now: database is locked."
 
     def down(report: Report) -> Reported:
-        raise LedgerUnavailableError("The ledger x cannot be used now: database is locked.")
+        raise LedgerUnavailableError(why)
 
     answer, _ = sent(report(), report=down)
     assert (answer.status, answer.headers["retry-after"]) == (503, "2")
-    assert "database is locked" in answer.json["detail"]
+    assert "the ledger cannot be used now" in answer.json["detail"]
+    assert b"/srv" not in answer.body and b"locked" not in answer.body
+    assert [record.getMessage() for record in caplog.records] == [f"Departures cannot be taken now: {why}"]
     answer, _ = sent(report(), report=None)
     assert (answer.status, "retry-after" in answer.headers) == (503, True)
     assert "ATRASO_LEDGER=spool turns it on" in answer.json["detail"]

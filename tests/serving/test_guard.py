@@ -322,14 +322,16 @@ def test_a_revocation_that_the_ledger_cannot_take_now_is_to_be_asked_again(tmp_p
     door = Guarded(tmp_path)
 
     def revoke(kind: str, value: str, by: str) -> None:
-        raise LedgerUnavailableError("The ledger's writer cannot be asked now: try again.")
+        raise LedgerUnavailableError("The ledger PostgreSQL at 10.0.0.7, database x cannot be used now: timeout.")
 
     routes = replace(door.worker.accounts, revoke=revoke, audit=audit_to(log))
     app = create_app(scorer(), replace(door.worker, accounts=routes))
     answer = post(app, "/v1/revocations", {"kind": "subject", "value": "x"}, authorization=f"Bearer {key}")
     assert (answer.status, answer.headers["retry-after"]) == (503, "2")
-    assert "cannot be asked now" in answer.json["detail"]
-    assert json.loads(log.getvalue())["allowed"] is False
+    assert "the ledger cannot be used now" in answer.json["detail"]
+    assert b"10.0.0.7" not in answer.body
+    told = json.loads(log.getvalue())
+    assert (told["allowed"], "10.0.0.7" in told["why"]) == (False, True)
 
 
 def test_the_page_answers_nobody_where_people_have_to_log_in(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from atraso.core.leads import LEADS, SCHEDULE
 from atraso.core.prediction import sigmoid
 from atraso.core.scorecard import ANCHOR
 from atraso.core.scores import score_card
+from atraso.serving.airport_state import FELL_BACK
 from atraso.training.evaluate import judged, log_odds
 
 Progress = Callable[[int, int], None]
@@ -60,14 +61,15 @@ class Days:
 class Replayed:
     """What came of it: how many flights and answers, and the largest difference to `evaluate` in probability.
 
-    `by_lead` has that difference and `scores` the scores of each lead, `bases` how many answers stood on which basis;
-    `fell_back` counts those that were asked for at a live lead and stood on the schedule.
+    `by_lead` has that difference (None where nothing could be compared) and `scores` the scores of each lead, `bases`
+    how many answers stood on which basis. `fell_back` counts the answers at a live lead that stood on the schedule and
+    said why in a warning: `evaluate` has nothing to compare them with. One that says nothing is compared.
     """
 
     flights: int
     answers: int = 0
     max_abs_difference: float = 0.0
-    by_lead: dict[str, float] = field(default_factory=dict)
+    by_lead: dict[str, float | None] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     bases: dict[str, int] = field(default_factory=dict)
     fell_back: int = 0
@@ -75,8 +77,13 @@ class Replayed:
 
     @property
     def equal(self) -> bool:
-        """Whether the service said what `evaluate` says."""
-        return self.max_abs_difference <= EQUAL_WITHIN
+        """Whether the service said what `evaluate` says, at every lead."""
+        return self.max_abs_difference <= EQUAL_WITHIN and not self.unproved
+
+    @property
+    def unproved(self) -> list[str]:
+        """The leads at which every answer fell back."""
+        return [lead for lead, difference in self.by_lead.items() if difference is None]
 
 
 class Client:
@@ -139,6 +146,7 @@ def replay_days(client: Client, scorer: Scorer, days: Days, speed: float | None,
     result = Replayed(len(days.data))
     said = np.full((len(LEADS), len(days.data)), np.nan)
     first = asked[0][0]
+    compared = np.ones(said.shape, dtype=np.bool_)
     told.until(first)
     at = 0
     while at < len(asked):
@@ -156,25 +164,35 @@ def replay_days(client: Client, scorer: Scorer, days: Days, speed: float | None,
         for (_, place, row), answer in zip(asked[at:end], answers, strict=True):
             said[place, row] = answer["delay_probability"]
             result.bases[answer["basis"]] = result.bases.get(answer["basis"], 0) + 1
-            result.fell_back += answer["basis"] == SCHEDULE.name and LEADS[place] is not SCHEDULE
+            compared[place, row] = LEADS[place] is SCHEDULE or not _fell_back(answer)
         at = end
         progress(at, len(asked))
     told.until(None)
     result.answers = len(asked)
-    _compare(result, said, scorer, days)
+    result.fell_back = int((~compared).sum())
+    _compare(result, said, compared, scorer, days)
     result.seconds = round(time.monotonic() - began, 1)
     return result
 
 
-def _compare(result: Replayed, said: NDArray[np.float64], scorer: Scorer, days: Days) -> None:
+def _fell_back(answer: dict[str, Any]) -> bool:
+    """Return whether an answer stands on the schedule and says why."""
+    warnings = answer.get("warnings", ())
+    return bool(answer["basis"] == SCHEDULE.name and any(warning.endswith(FELL_BACK) for warning in warnings))
+
+
+def _compare(
+    result: Replayed, said: NDArray[np.float64], compared: NDArray[np.bool_], scorer: Scorer, days: Days
+) -> None:
     question = judged(days.data, days.history, [days.unflown] if len(days.unflown) else [], schedule=True)
     for place, lead in enumerate(LEADS):
         expected = [sigmoid(x) for x in log_odds(scorer, question, lead.name)[:, ANCHOR].tolist()]
-        result.by_lead[lead.name] = float(np.abs(said[place] - np.array(expected)).max())
+        differences = np.abs(said[place] - np.array(expected))[compared[place]]
+        result.by_lead[lead.name] = float(differences.max()) if len(differences) else None
         delayed = days.data.delayed
         counts = {"n": len(delayed), "delayed": int(delayed.sum())}
         result.scores[lead.name] = score_card(delayed, said[place], scorer.manifest.base_rate) | counts
-    result.max_abs_difference = max(result.by_lead.values())
+    result.max_abs_difference = max(found for found in result.by_lead.values() if found is not None)
 
 
 class _Departures:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from atraso.cli.show import bar, read_shown
+from atraso.cli.show import bar, read_shown, say
 from atraso.core.flights import FlightTable, moment_from_utc_minutes
+from atraso.core.reported import why_not_delayed, why_not_left, why_not_scheduled
 from atraso.ledger.commands import FlightReport
 from atraso.sources.airports import origins_of
+from atraso.sources.reading import counted
 
 if TYPE_CHECKING:
     from atraso.ledger.desk import Desk
@@ -26,9 +28,12 @@ REPORTED_BY = "import"
 def import_flights(
     desk: Desk, source: str, data: str | None, table: str, origin: str | None, rejects: Path | None
 ) -> int:
-    """Report the flights of a source to the ledger, those that left or the whole schedule; return how many are new."""
+    """Report the flights of a source to the ledger, those that left or the whole schedule; return how many are new.
+
+    What the API would refuse is left out and told.
+    """
     reading = read_shown(source, data, rejects, origins_of(origin))
-    told = list(_scheduled(reading) if table == "schedule" else _left(reading))
+    told = _taken(_scheduled(reading) if table == "schedule" else _left(reading))
     new = 0
     with bar("importing") as progress:
         for start in range(0, len(told), REPORTS_AT_A_TIME):
@@ -37,6 +42,30 @@ def import_flights(
             new += reported.departures + reported.scheduled
         progress(len(told), len(told))
     return new
+
+
+def _taken(reports: Iterable[FlightReport]) -> list[FlightReport]:
+    """Return the reports that the API would take as of now; say how many are left out, and why the first is."""
+    now_s = time.time()
+    taken: list[FlightReport] = []
+    left_out: list[str] = []
+    for report in reports:
+        why = _why_not(report, now_s)
+        if why is None:
+            taken.append(report)
+        else:
+            left_out.append(f"{report.airline} {report.flight_number} of {report.scheduled_local} {why}")
+    if left_out:
+        say(f"{counted(len(left_out), 'flight')} left out that cannot be reported; the first: {left_out[0]}")
+    return taken
+
+
+def _why_not(report: FlightReport, now_s: float) -> str | None:
+    why = why_not_scheduled(report.scheduled_utc * 60, now_s)
+    if why is None and report.actual_utc is not None:
+        why = why_not_left(report.actual_utc * 60, now_s) or why_not_delayed(report.actual_utc - report.scheduled_utc)
+        return f"left at a moment that {why}" if why else None
+    return why
 
 
 def _left(reading: Reading) -> Iterator[FlightReport]:

@@ -27,7 +27,8 @@ Example:
   atraso replay --data scl_2017.csv.gz --from 2017-11-01 --to 2017-11-03 --speed max --json
 
 \b
-Exit codes: 0 the service says what `atraso evaluate` says; 1 it differs by more than 0.000001;
+Exit codes: 0 the service says what `atraso evaluate` says; 1 it differs by more than 0.000001, or
+every answer of a lead fell back to the schedule;
 2 the data, an option or the service cannot be used; 130 interrupted.
 """
 
@@ -54,6 +55,8 @@ def replay(
     as_json: bool,
 ) -> None:
     """Send real days through the API as they happened, and compare each answer with `atraso evaluate`.
+
+    An answer that fell back to the schedule and says so in a warning is counted, and not compared.
 
     The schedule is told first; then every flight is asked about at every lead, and each departure is reported when it
     left, in the order of time. Without --url a service is started for it, with a ledger that is thrown away. At the end
@@ -95,7 +98,7 @@ def replay(
         }
         click.echo(json.dumps(_json(result, leads, about)))
     else:
-        _show(result, leads)
+        _show(result, leads, "as the ledger sees it" if scores else "of the service's answers")
     if not result.equal:
         raise SystemExit(1)
 
@@ -182,6 +185,7 @@ def _json(result: Replayed, leads: Mapping[str, Any], about: Mapping[str, object
         "seconds": result.seconds,
         "basis": result.bases,
         "fell_back": result.fell_back,
+        "compared": result.answers - result.fell_back,
         "leads": {
             lead: {name: scores[name] for name in shown} | {"max_abs_difference": result.by_lead[lead]}
             for lead, scores in leads.items()
@@ -189,13 +193,13 @@ def _json(result: Replayed, leads: Mapping[str, Any], about: Mapping[str, object
     }
 
 
-def _show(result: Replayed, leads: Mapping[str, Any]) -> None:
+def _show(result: Replayed, leads: Mapping[str, Any], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        "lead", "flights", "Brier", "skill", "AUC", "ECE", "largest difference", title="as the ledger sees it"
-    )
+    from atraso.bootstrap.day_replay import EQUAL_WITHIN
+
+    table = Table("lead", "flights", "Brier", "skill", "AUC", "ECE", "largest difference", title=title)
     for lead, scores in leads.items():
         skill, auc = scores["brier_skill"], scores["auc"]
         table.add_row(
@@ -205,16 +209,20 @@ def _show(result: Replayed, leads: Mapping[str, Any]) -> None:
             "" if skill is None else f"{skill:.1%}",
             "" if auc is None else f"{auc:.3f}",
             f"{scores['ece']:.4f}",
-            f"{result.by_lead[lead]:.1e}",
+            "-" if (difference := result.by_lead[lead]) is None else f"{difference:.1e}",
         )
     Console().print(table)
     if result.fell_back:
         click.echo(
-            f"{result.fell_back:,} answers at a live lead were the schedule's: no departure was known for longer "
-            "than ATRASO_STATE_STALE_MINUTES of that service, or for less than a week before"
+            f"{result.fell_back:,} answers fell back to the schedule and are not compared: no departure was known for "
+            "longer than ATRASO_STATE_STALE_MINUTES of that service, or for less than a week before; each says so in a "
+            "warning"
         )
     verdict = "the service says what evaluate says" if result.equal else "THE SERVICE DIFFERS FROM EVALUATE"
+    if result.unproved and result.max_abs_difference <= EQUAL_WITHIN:
+        verdict = f"NOTHING IS PROVED at {', '.join(result.unproved)}, where every answer fell back"
     click.echo(
-        f"{verdict}: {result.answers:,} answers about {result.flights:,} flights, largest difference in probability "
-        f"{result.max_abs_difference:.1e}; {result.seconds:.0f} s"
+        f"{verdict}: {result.answers - result.fell_back:,} answers compared of {result.answers:,} about "
+        f"{result.flights:,} flights, largest difference in probability {result.max_abs_difference:.1e}; "
+        f"{result.seconds:.0f} s"
     )

@@ -89,6 +89,16 @@ def flight_number_of(text: str, airline_codes: tuple[str, ...]) -> str:
     return number
 
 
+def is_flight_number(text: str) -> bool:
+    """Return whether *text* is a flight number as `flight_number_of` returns it."""
+    return _FLIGHT_NUMBER.fullmatch(text) is not None and text == (text.lstrip("0") or text[:1])
+
+
+def is_place(text: str) -> bool:
+    """Return whether *text* is formed like an airport's ICAO code."""
+    return _ICAO_PLACE.fullmatch(text) is not None
+
+
 def place_of(text: str, iata_to_icao: Mapping[str, str], field: str) -> str:
     """Return the ICAO code of an airport given as ICAO or IATA; raises FieldError naming *field*."""
     code = folded(text)

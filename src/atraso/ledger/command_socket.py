@@ -175,9 +175,8 @@ def ask_running_writer(data: Path, command: Command, within_s: float) -> Any:
             return ask_writer(data, command, max(left_s, RETRY_EVERY_S))
         except OSError as error:
             if left_s <= RETRY_EVERY_S:
-                raise LedgerUnavailableError(
-                    f"The ledger's writer cannot be asked now ({error.strerror or error}): try again."
-                ) from None
+                why = "cannot be asked now" if isinstance(error, PermissionError) else "is not there yet"
+                raise LedgerUnavailableError(f"The ledger's writer {why}: try again, its log says more.") from None
         time.sleep(RETRY_EVERY_S)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -19,6 +20,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Engine, 
 
 from atraso.core.errors import LedgerError
 from atraso.core.flights import utc_minutes
+from atraso.core.reported import why_not_delayed, why_not_found_out, why_not_left, why_not_named, why_not_scheduled
 from atraso.ledger.commands import LONGEST_NAME, MAX_MINUTES, MAX_MS
 from atraso.ledger.departures import Heard, store_heard
 from atraso.ledger.records import Row
@@ -28,6 +30,7 @@ from atraso.ledger.storing import REFUSALS, insert_predictions
 TABLES = {"predictions": PREDICTIONS, "departures": DEPARTURES, "schedule": SCHEDULE}
 ROWS_AT_A_TIME = 5000
 _BOOLEANS = {"true": True, "false": False}
+_NAMES = ("airline", "flight_number", "origin", "destination")
 
 
 def table_named(name: str) -> Table:
@@ -69,7 +72,8 @@ def import_table(engine: Engine, name: str, source: Path, between: Callable[[], 
     """Take the rows of a CSV file into a table and return how many are new; what is known stays as it is.
 
     Calls *between* after each transaction of some 5,000 rows. Raises LedgerError that names the line that cannot be
-    used; the rows of earlier transactions are in then, and importing the file again does no harm.
+    used, also one that says of a flight what the API would not take (`core/reported.py`); the rows of earlier
+    transactions are in then, and importing the file again does no harm.
     """
     table = table_named(name)
     new = 0
@@ -113,6 +117,7 @@ def _parts(file: Iterable[str], table: Table, source: Path) -> Iterator[tuple[in
     """Yield the rows of a file some at a time, with the line of the first."""
     names = [column.name for column in table.columns]
     reader = csv.reader(file, strict=True)
+    now_s = time.time()
     rows: list[Row] = []
     first = 1
     try:
@@ -124,7 +129,7 @@ def _parts(file: Iterable[str], table: Table, source: Path) -> Iterator[tuple[in
             first = first if rows else reader.line_num
             row = tuple(map(_read, values, table.columns))
             if table is not PREDICTIONS:
-                _check_flight(dict(zip(names, row, strict=True)))
+                _check_flight(dict(zip(names, row, strict=True)), now_s)
             rows.append(row)
             if len(rows) == ROWS_AT_A_TIME:
                 yield first, rows
@@ -146,6 +151,8 @@ def _read(text: str, column: Column[object]) -> object:
         if not column.nullable:
             raise ValueError(f"{column.name} is empty")
         return None
+    if "\0" in text:  # SQLite keeps it, and shows what stands before it
+        raise ValueError(f"{column.name} has a NUL character: {text[:40]!r}")
     try:
         match column.type:
             case BigInteger():
@@ -160,8 +167,11 @@ def _read(text: str, column: Column[object]) -> object:
         raise ValueError(f"{column.name} cannot be {text[:40]!r}") from None
 
 
-def _check_flight(row: dict[str, Any]) -> None:
-    """Raise ValueError for what no report says of a flight: whoever follows the ledger must be able to read it."""
+def _check_flight(row: dict[str, Any], now_s: float) -> None:
+    """Raise ValueError for what no report says of a flight: whoever follows the ledger must be able to read it.
+
+    What the API refuses as of *now_s* is refused here too: nothing reported later could correct it.
+    """
     cancelled, actual_utc = row.get("cancelled", False), row.get("actual_utc")
     if "cancelled" in row and cancelled is (actual_utc is not None):
         why = "actual_utc says when it left" if cancelled else "actual_utc is empty"
@@ -174,6 +184,20 @@ def _check_flight(row: dict[str, Any]) -> None:
             raise ValueError(f"{name} cannot be {value}")
     if _utc_minutes(row["scheduled_local"]) != row["scheduled_utc"]:
         raise ValueError(f"scheduled_local is not the moment of scheduled_utc: {row['scheduled_local'][:40]!r}")
+    for name in _NAMES:
+        _refuse(name, row[name], why_not_named(name, row[name]))
+    scheduled_utc, reported_ms = row["scheduled_utc"], row.get("reported_ms")
+    _refuse("scheduled_utc", scheduled_utc, why_not_scheduled(scheduled_utc * 60, now_s))
+    if actual_utc is not None:
+        _refuse("actual_utc", actual_utc, why_not_left(actual_utc * 60, now_s))
+        _refuse("actual_utc", actual_utc, why_not_delayed(actual_utc - scheduled_utc))
+    if reported_ms is not None:
+        _refuse("reported_ms", reported_ms, why_not_found_out(reported_ms / 1000, now_s))
+
+
+def _refuse(name: str, value: object, why: str | None) -> None:
+    if why is not None:
+        raise ValueError(f"{name} {value!r} {why}")
 
 
 @lru_cache(maxsize=16_384)

@@ -174,7 +174,8 @@ class Accounts:
         except AtrasoError as error:
             self.audit("revoked", who=who.name, kind=asked.kind, what=value, allowed=False, why=str(error))
             if isinstance(error, LedgerUnavailableError):
-                raise UnavailableError(str(error), RETRY_AFTER_S) from None
+                detail = "the ledger cannot be used now: ask the same again"  # where it lies stands in the audit log
+                raise UnavailableError(detail, RETRY_AFTER_S) from None
             raise WrongPlacesError([Place("/value", str(error))]) from None
         self.audit("revoked", who=who.name, kind=asked.kind, what=value, allowed=True)
         return _json(RevocationAnswer(asked.kind, value))

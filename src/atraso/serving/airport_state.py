@@ -19,6 +19,8 @@ from atraso.serving.snapshots import SnapshotPlaces
 OLD_AFTER_MINUTES = 3
 # What is usual here has to be known before it can be told what is unusual.
 KNOWN_FOR_DAYS = 7
+# How each warning ends that says why an answer that could have been live is not.
+FELL_BACK = "the answer is that of the schedule"
 ASKED_AT_ONCE = 4
 ANSWER_WITHIN_S = 5.0
 RETRY_AFTER_S = 1.0
@@ -77,9 +79,14 @@ class AirportState:
         return self._snapshot.head if self._snapshot else None
 
     async def at(self, at_utc: int) -> Moment:
-        """Return another moment, in UTC minutes, with all in it that was stored before; raises UnavailableError."""
-        if not self.known or self._source.address is None:
+        """Return another moment, in UTC minutes, with all in it that was stored before; raises UnavailableError.
+
+        So it does while the ledger is read for the first time: an answer of the schedule would look like the last word.
+        """
+        if self._source.address is None:
             return NOTHING_KNOWN
+        if not self.known:
+            raise UnavailableError("the departures known so far are still being read from the ledger", RETRY_AFTER_S)
         try:
             content = await self._asked(self._source.address, AskedMoment(at_utc, self._checksum))
             snapshot = Snapshot(content) if content else None
@@ -127,11 +134,11 @@ class AirportState:
         if since is None or newest is None:
             return Moment(at_utc, snapshot)
         if at_utc - since < KNOWN_FOR_DAYS * MINUTES_A_DAY:
-            why = f"departures are known for less than {KNOWN_FOR_DAYS} days: the answer is that of the schedule"
+            why = f"departures are known for less than {KNOWN_FOR_DAYS} days: {FELL_BACK}"
             return Moment(at_utc, snapshot, fresh=False, why=why)
         silent = at_utc - newest
         if silent > self._source.stale_minutes:
-            why = f"no departure was reported for {_span(silent)}: the answer is that of the schedule"
+            why = f"no departure was reported for {_span(silent)}: {FELL_BACK}"
             return Moment(at_utc, snapshot, fresh=False, why=why)
         return Moment(at_utc, snapshot, fresh=True)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -19,11 +21,16 @@ from atraso.serving.reports import Reports
 from atraso.serving.turns import Turns
 from atraso.serving.wire import DepartureReport, DeparturesAnswer, DeparturesRequest, Place, StateVersion
 
+log = logging.getLogger("atraso.ledger")
+
 # Each takes a thread and a connection to the writer, which has 16 for all workers.
 MAX_ASKING = 4
 # Reports that wait, some 400 bytes each.
 MAX_WAITING = 20_000
 RETRY_AFTER_S = 2.0
+COMPLAIN_EVERY_S = 10.0
+# All that is told to whoever reports: where the ledger lies and what is wrong with it is for the log.
+CANNOT_NOW = "the ledger cannot be used now: report the same again"
 NO_LEDGER_RETRY_S = 3600.0
 
 _request = msgspec.json.Decoder(DeparturesRequest)
@@ -52,6 +59,7 @@ class Departures:
         self._turns = Turns()
         self._free = asyncio.Semaphore(MAX_ASKING)
         self._waiting = 0
+        self._complain_at = 0.0
 
     async def post(self, scope: Scope, body: bytes) -> bytes:
         """Answer `POST /v1/departures`; raises NotJsonError, WrongPlacesError and UnavailableError."""
@@ -77,9 +85,17 @@ class Departures:
             async with self._free:
                 return await asyncio.to_thread(tell, report)
         except LedgerUnavailableError as error:
-            raise UnavailableError(str(error), RETRY_AFTER_S) from None
+            self._complain(error)
+            raise UnavailableError(CANNOT_NOW, RETRY_AFTER_S) from None
         finally:
             self._waiting -= len(report.flights)
+
+    def _complain(self, error: LedgerUnavailableError) -> None:
+        """Log what is wrong, now and then."""
+        now = time.monotonic()
+        if now >= self._complain_at:
+            self._complain_at = now + COMPLAIN_EVERY_S
+            log.error("Departures cannot be taken now: %s", error)
 
     async def _read(self, body: bytes, now_s: float) -> tuple[list[FlightReport], list[Place]]:
         """Return what a body reports, and warnings; all of it is refused where one place is wrong."""

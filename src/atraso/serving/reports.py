@@ -11,15 +11,11 @@ from atraso.artefact.scorer import Scorer
 from atraso.artefact.times import Clock
 from atraso.core.errors import FieldError
 from atraso.core.flights import Flight, utc_minutes
+from atraso.core.reported import why_not_delayed, why_not_found_out, why_not_left, why_not_scheduled
 from atraso.ledger.commands import FlightReport
 from atraso.serving.places import Places, check_values, pointer_to
 from atraso.serving.wire import DepartureReport
 
-# Clocks differ, and a report may be on its way before its minute is over.
-AHEAD_S = 5 * 60
-EARLIEST_MINUTES, LATEST_MINUTES = -12 * 60, 48 * 60
-FURTHEST_DAYS = 400
-A_DAY_S = 86_400
 _NAMES = ("airline", "flight_number", "destination", "scheduled_departure", "origin")
 
 
@@ -98,8 +94,8 @@ class Reports:
         now_s: float,
     ) -> tuple[Flight, tuple[str, ...]]:
         flight, notes = self._scorer.resolve(airline, flight_number, destination, scheduled_departure, origin)
-        if flight.scheduled_departure.timestamp() > now_s + FURTHEST_DAYS * A_DAY_S:
-            raise FieldError("scheduled_departure", f"{scheduled_departure!r} is more than {FURTHEST_DAYS} days ahead")
+        why = why_not_scheduled(flight.scheduled_departure.timestamp(), now_s)
+        _refuse("scheduled_departure", scheduled_departure, why)
         return flight, notes
 
     def _check_actual(self, text: str | None, flight: Flight | None, clock: Clock, now_s: float) -> None:
@@ -111,19 +107,12 @@ class Reports:
 
 def _actual(text: str, clock: Clock, now_s: float) -> tuple[datetime, str | None]:
     moment, note = clock.read(text, "actual_departure")
-    if moment.timestamp() > now_s + AHEAD_S:
-        raise FieldError("actual_departure", f"{text!r} is in the future: report a departure once the flight has left")
+    _refuse("actual_departure", text, why_not_left(moment.timestamp(), now_s))
     return moment, note
 
 
 def _check_span(text: str, delay_minutes: int) -> None:
-    if not EARLIEST_MINUTES <= delay_minutes <= LATEST_MINUTES:
-        hours, side = abs(delay_minutes) // 60, "before" if delay_minutes < 0 else "after"
-        raise FieldError(
-            "actual_departure",
-            f"{text!r} is {hours} h {side} the scheduled departure: at most {-EARLIEST_MINUTES // 60} h before it and "
-            f"{LATEST_MINUTES // 60} h after it are taken",
-        )
+    _refuse("actual_departure", text, why_not_delayed(delay_minutes))
 
 
 def _check_cancelled(cancelled: bool, actual_departure: str | None) -> None:
@@ -133,6 +122,10 @@ def _check_cancelled(cancelled: bool, actual_departure: str | None) -> None:
 
 def _reported(text: str, clock: Clock, now_s: float) -> tuple[datetime, str | None]:
     moment, note = clock.read(text, "reported_at")
-    if moment.timestamp() > now_s + AHEAD_S:
-        raise FieldError("reported_at", f"{text!r} is in the future")
+    _refuse("reported_at", text, why_not_found_out(moment.timestamp(), now_s))
     return moment, note
+
+
+def _refuse(field: str, text: str, why: str | None) -> None:
+    if why is not None:
+        raise FieldError(field, f"{text!r} {why}")
