@@ -23,7 +23,7 @@ CONFIDENCE = 0.99
 RESAMPLES = 4000
 # What is said of a difference of less than this is more than the method can promise.
 LEAST_DIFFERENCE = 0.01
-# As far do two starts of one build differ in speed, with all else equal (tests/stress/data/comparisons.json).
+# As far do two starts of one build differ in speed, with all else equal.
 STARTS_DIFFER = 0.05
 # With fewer values the interval of a bootstrap is narrower than it says.
 LEAST = 5
