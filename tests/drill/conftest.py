@@ -1,6 +1,6 @@
 """The directory that drills log in against."""
 
 from tests.identity.conftest import server
-from tests.stress.conftest import known as known
+from tests.stress.conftest import known
 
-__all__ = ["server"]
+__all__ = ["known", "server"]
