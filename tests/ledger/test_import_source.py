@@ -17,7 +17,7 @@ from atraso.core.errors import LedgerError
 from atraso.ledger.command_socket import ask_writer
 from atraso.ledger.commands import Import, Report
 from atraso.ledger.desk import Desk
-from tests.ledger.places import BEGAN_MS, Place, heard, report, running
+from tests.ledger.places import BEGAN_MS, Place, eventually, heard, report, running
 from tests.serving.processes import clean_environment
 
 
@@ -36,6 +36,7 @@ def rows(sqlite_place: Place, tmp_path: Path) -> Path:
 def desk(sqlite_place: Place) -> Iterator[Desk]:
     """A desk beside a running writer."""
     with running(sqlite_place):
+        eventually((sqlite_place.data / "ledger.sock").exists)
         yield Desk(sqlite_place.data)
 
 
@@ -51,7 +52,6 @@ def test_standard_input_is_that_of_the_command(sqlite_place: Place, desk: Desk, 
     """A file that is redirected, and what a pipe brings; a fault is told of what was named."""
     with rows.open() as file:
         assert imported(sqlite_place, "/dev/stdin", stdin=file).stderr.startswith("2 departures of /dev/stdin are new")
-    assert imported(sqlite_place, "/dev/stdin", input=rows.read_text()).stderr.startswith("0 departures")
     done = imported(sqlite_place, "/dev/stdin", input="airline\n")
     assert (done.returncode, "atraso: /dev/stdin, line 1: it must name" in done.stderr) == (2, True)
     assert not list(sqlite_place.data.glob("import-*")), "no copy stays"
