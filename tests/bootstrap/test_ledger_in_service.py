@@ -11,9 +11,10 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from atraso.bootstrap.ledger_side import WRITER_NICENESS
 from tests.ledger.places import Place, record, spooled
 from tests.serving.fakes import flight
-from tests.serving.processes import Service, children, eventually, service
+from tests.serving.processes import Service, alive, children, eventually, refused, service
 
 
 def ask(running: Service) -> tuple[int, dict[str, str]]:
@@ -36,6 +37,13 @@ def rows(running: Service) -> dict[str, float]:
     samples = [sample for family in families for sample in family.samples]
     found = {s.labels["state"]: s.value for s in samples if s.name == "atraso_ledger_rows_total"}
     return found | {"queued": next(s.value for s in samples if s.name == "atraso_ledger_queued_rows")}
+
+
+def writer_of(running: Service) -> int:
+    """Return the process of the ledger's writer, told by its niceness; 0 where there is none."""
+    nice = os.getpriority(os.PRIO_PROCESS, running.process.pid) + WRITER_NICENESS
+    found = [pid for pid in children(running.process.pid) if os.getpriority(os.PRIO_PROCESS, pid) == nice]
+    return found[0] if found else 0
 
 
 def test_rows_add_up_when_workers_are_killed(tmp_path: Path) -> None:
@@ -81,3 +89,31 @@ def test_what_a_service_left_is_recovered_by_the_next(tmp_path: Path) -> None:
         eventually(lambda: rows(running)["stored"] == 3 and not any(path.exists() for path in left), 20.0)
         told = rows(running)
     assert (told["recovered"], told["kept"], told["queued"]) == (3, 3, 0)
+
+
+def test_a_writer_that_stands_still_outlives_no_service(tmp_path: Path) -> None:
+    """Its service is killed and it goes, though it is stopped; the next service has the ledger to itself at once."""
+    settings = {"ATRASO_LEDGER": "spool", "ATRASO_DATA": str(tmp_path)}
+    with service("--workers", "1", **settings) as first:
+        eventually(lambda: writer_of(first) != 0 and (tmp_path / "ledger.sock").exists())
+        writer = writer_of(first)
+        os.kill(writer, signal.SIGSTOP)
+        assert ask(first)[0] == 200
+        os.kill(first.process.pid, signal.SIGKILL)
+        first.process.wait()
+        eventually(lambda: not alive(writer))
+        with service("--workers", "1", **settings) as second:
+            assert ask(second)[0] == 200
+            eventually(lambda: rows(second)["stored"] == 3 and rows(second)["recovered"] == 3, 20.0)
+            assert rows(second)["queued"] == 0
+
+
+def test_a_second_service_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    """With a sentence, before it says that it is ready: its spools would be taken in by the first one's writer."""
+    settings = {"ATRASO_LEDGER": "spool", "ATRASO_DATA": str(tmp_path)}
+    with service("--workers", "1", **settings) as first:
+        eventually((tmp_path / "ledger.sock").exists)
+        said = refused("--port", "0", **settings)
+        assert said.startswith(f"Another process ({writer_of(first)}) writes to the ledger in {tmp_path}, and only one")
+        assert ask(first)[0] == 200
+        eventually(lambda: rows(first)["stored"] == 3, 20.0)

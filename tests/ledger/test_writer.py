@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import sqlite3
 import sys
 import threading
@@ -12,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from atraso.core.errors import LedgerError
-from atraso.ledger import pulse
+from atraso.ledger import pulse, status
+from atraso.ledger.database import ledger_url
+from atraso.ledger.opened import OpenLedger
 from atraso.ledger.status import StatusBoard
 from atraso.ledger.writer import Writer, WriterConfig, run_writer
 from tests.ledger.places import Place, Worker, eventually, numbers, record, running, spooled, start_writer
@@ -51,10 +56,12 @@ def test_asked_to_end_it_takes_in_what_is_at_hand(place: Place) -> None:
 
 
 def test_there_is_one_writer(place: Place, tmp_path: Path) -> None:
-    """A second one refuses with a sentence; one that is told to wait follows when the first has ended."""
+    """A second one refuses with a sentence and tells its board; one that is told to wait follows the first."""
     with running(place) as first:
+        board = StatusBoard()
         with pytest.raises(LedgerError, match=f"Another process \\({first.process.pid}\\) writes to the ledger"):
-            Writer(WriterConfig(place.data, place.url, lock_within_s=0.0), StatusBoard()).run(threading.Event())
+            Writer(WriterConfig(place.data, place.url, lock_within_s=0.0), board).run(threading.Event())
+        assert (board.read().failing, board.read().errors) == (1, 1)
         if place.url is None:
             with closing(sqlite3.connect(tmp_path / "elsewhere.sqlite3")):
                 pass
@@ -96,28 +103,47 @@ def test_it_ends_when_nobody_listens_to_its_beat(sqlite_place: Place) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_it_beats_during_a_long_statement_and_not_when_stuck(
-    sqlite_place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A statement of seconds is honest work; work that never ends is not."""
-    monkeypatch.setattr(pulse, "BEAT_EVERY_S", 0.02)
-    monkeypatch.setattr(pulse, "STUCK_AFTER_S", 0.6)
-    beats: list[float] = []
-    stop = threading.Event()
+def test_one_that_stands_still_is_seen_by_all(sqlite_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fails for everybody who reads the board, though it cannot tell so, until it moves again."""
+    monkeypatch.setattr(status, "SILENT_AFTER_S", 1.5)
+    with running(sqlite_place) as writer:
+        eventually(lambda: writer.status().last_success_ms and not writer.status().failing)
+        assert writer.process.pid is not None
+        os.kill(writer.process.pid, signal.SIGSTOP)
+        eventually(lambda: writer.status().failing)
+        os.kill(writer.process.pid, signal.SIGCONT)
+        eventually(lambda: not writer.status().failing)
 
-    def beat() -> bool:
-        beats.append(time.monotonic())
-        return True
 
-    def stuck(self: Writer) -> bool:
-        time.sleep(1.2 if not stop.is_set() else 0)
-        stop.set()
-        return False
+def test_a_long_statement_moves_on(sqlite_place: Place) -> None:
+    """One statement of SQLite may take minutes, as in a migration: it is no standing still."""
+    board = StatusBoard()
+    url = ledger_url(sqlite_place.data)
+    with closing(OpenLedger(sqlite_place.data, url, sqlite_place.spools, progress=board.moved)) as ledger:
+        ledger.open()
+        before = board.silent_s()
+        began = time.monotonic()
+        with ledger.engine.connect() as connection:
+            counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) "
+            assert connection.exec_driver_sql(counting + "SELECT count(*) FROM n").scalar_one() == 1_000_000
+        assert board.silent_s() < before + time.monotonic() - began, "it moved meanwhile"
 
-    monkeypatch.setattr(Writer, "_step", stuck)
-    began = time.monotonic()
-    Writer(WriterConfig(sqlite_place.data), StatusBoard(), beat).run(stop)
-    assert 0.4 < max(beats) - began < 1.0
+
+def test_one_that_stands_still_outlives_no_service(sqlite_place: Place) -> None:
+    """Its service is gone and its work never ends: it is killed, and the lock is free."""
+
+    def work() -> None:
+        pulse.BEAT_EVERY_S, pulse.LEAVE_WITHIN_S = 0.02, 0.5
+        Writer._step = lambda self: time.sleep(600)  # type: ignore[method-assign, assignment, return-value]
+        gone_at = time.monotonic() + 0.5
+        run_writer(WriterConfig(sqlite_place.data), lambda: time.monotonic() < gone_at)
+
+    process = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    process.start()
+    process.join(10)
+    assert process.exitcode == -signal.SIGKILL
+    with running(sqlite_place):
+        pass
 
 
 def test_old_predictions_are_forgotten_by_itself(place: Place) -> None:

@@ -120,6 +120,7 @@ class LedgerSide:
             self._shadow.stop()
         self._keeper.stop()
         self._writer.stop()
+        self._address.listener.close()
 
     def _write(self, alive: Callable[[], bool]) -> None:
         # The database's library takes longer to import than all the rest: the service is ready meanwhile.
