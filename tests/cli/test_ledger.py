@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from atraso.cli import ledger_import
 from atraso.cli.ledger import ledger
 from atraso.core.errors import LedgerError
+from atraso.ledger.commands import Reported
+from atraso.ledger.desk import Desk
 from atraso.ledger.following import KnownFlight, changes
 from tests.ledger.places import Place, running
 from tests.sources.bts_files import bts_path
@@ -82,6 +86,27 @@ def test_what_the_api_would_refuse_is_left_out_and_told(place: Place, folder: Pa
         f"1 departures of {path} are new",
     ]
     assert [flight.flight_number for flight in known(place)] == ["282"]
+
+
+def test_an_import_that_is_interrupted_says_how_far_it_came(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the same may be imported again: what is in stays as it is."""
+    (folder / ".atraso").mkdir()
+    path = folder / "year.csv"
+    path.write_text(scl_text(*(row(Vlo_I=str(n), Vlo_O=str(n)) for n in (1, 2, 3))))
+    monkeypatch.setattr(ledger_import, "REPORTS_AT_A_TIME", 2)
+    report, calls = Desk.report, []
+
+    def interrupted(desk: Desk, *told: Any) -> Reported:
+        calls.append(told)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return report(desk, *told)
+
+    monkeypatch.setattr(Desk, "report", interrupted)
+    done = CliRunner().invoke(ledger, ["import", str(path), "--source", "scl"])
+    assert done.exit_code != 0
+    assert "interrupted: 2 of 3 flights are in, 2 of them new; import the same again for the rest" in done.stderr
+    assert "1 departures of" in asked("import", path, "--source", "scl").stderr
 
 
 def test_the_schedule_has_every_flight(place: Place, folder: Path) -> None:

@@ -103,7 +103,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
             quality=worker.quality,
             shadowed=worker.shadowed,
         ),
-        quality_route(worker.quality),
+        quality_route(worker.quality, scorer.manifest.version),
         *state_routes(airport, scorer.manifest, now),
         schedule_route(airport, scorer, now),
         objectives_route(worker.board),
