@@ -135,6 +135,18 @@ def test_exported_tables_come_back(place: Place, folder: Path) -> None:
         asked("import", "departures.csv", "--table", "schedule")
 
 
+def test_an_export_goes_to_standard_output(place: Place, folder: Path) -> None:
+    """The same bytes as in a file, and no file that is called -."""
+    path = folder / "year.csv"
+    path.write_text(scl_text(row(), row(Vlo_I="7", Vlo_O="7")))
+    asked("import", path, "--source", "scl")
+    asked("export", "there.csv", "--table", "departures")
+    done = asked("export", "-", "--table", "departures")
+    assert done.stdout_bytes == (folder / "there.csv").read_bytes()
+    assert done.stderr == "2 departures are on standard output\n"
+    assert not (folder / "-").exists()
+
+
 def test_what_does_not_go_together_is_told(folder: Path) -> None:
     """Before anything is read."""
     for arguments in (
