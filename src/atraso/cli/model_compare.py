@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,7 @@ def _at_hand(settings: Settings, version: str) -> bool:
     from atraso.core.errors import ArtefactError
 
     store = model_store(settings)
-    folders = [lambda: model_folder(settings), lambda: store.folder_of(version)]
+    folders: list[Callable[[], Path]] = [lambda: model_folder(settings), lambda: store.folder_of(version)]
     if settings.challenger:
         folders.append(lambda: challenger_folder(str(settings.challenger), store))
     for folder in folders:
