@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from atraso.cli import ledger_import
 from atraso.cli.ledger import ledger
 from atraso.core.errors import LedgerError
+from atraso.ledger.commands import Reported
+from atraso.ledger.desk import Desk
 from atraso.ledger.following import KnownFlight, changes
 from tests.ledger.places import Place, running
 from tests.sources.bts_files import bts_path
@@ -84,6 +88,27 @@ def test_what_the_api_would_refuse_is_left_out_and_told(place: Place, folder: Pa
     assert [flight.flight_number for flight in known(place)] == ["282"]
 
 
+def test_an_import_that_is_interrupted_says_how_far_it_came(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the same may be imported again: what is in stays as it is."""
+    (folder / ".atraso").mkdir()
+    path = folder / "year.csv"
+    path.write_text(scl_text(*(row(Vlo_I=str(n), Vlo_O=str(n)) for n in (1, 2, 3))))
+    monkeypatch.setattr(ledger_import, "REPORTS_AT_A_TIME", 2)
+    report, calls = Desk.report, []
+
+    def interrupted(desk: Desk, *told: Any) -> Reported:
+        calls.append(told)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return report(desk, *told)
+
+    monkeypatch.setattr(Desk, "report", interrupted)
+    done = CliRunner().invoke(ledger, ["import", str(path), "--source", "scl"])
+    assert done.exit_code != 0
+    assert "interrupted: 2 of 3 flights are in, 2 of them new; import the same again for the rest" in done.stderr
+    assert "1 departures of" in asked("import", path, "--source", "scl").stderr
+
+
 def test_the_schedule_has_every_flight(place: Place, folder: Path) -> None:
     """Also those that never left; only the airports that are named."""
     path = bts_path(folder, bts_row(), bts_row(Cancelled="1.00", DepTime="", DepDelay="", CRSDepTime="0900"))
@@ -108,6 +133,18 @@ def test_exported_tables_come_back(place: Place, folder: Path) -> None:
         assert asked("import", f"{table}.csv", "--table", table).stderr.startswith("0 ")
     with pytest.raises(LedgerError, match="line 1: it must name the columns"):
         asked("import", "departures.csv", "--table", "schedule")
+
+
+def test_an_export_goes_to_standard_output(place: Place, folder: Path) -> None:
+    """The same bytes as in a file, and no file that is called -."""
+    path = folder / "year.csv"
+    path.write_text(scl_text(row(), row(Vlo_I="7", Vlo_O="7")))
+    asked("import", path, "--source", "scl")
+    asked("export", "there.csv", "--table", "departures")
+    done = asked("export", "-", "--table", "departures")
+    assert done.stdout_bytes == (folder / "there.csv").read_bytes()
+    assert done.stderr == "2 departures are on standard output\n"
+    assert not (folder / "-").exists()
 
 
 def test_what_does_not_go_together_is_told(folder: Path) -> None:

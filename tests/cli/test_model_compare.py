@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from atraso.artefact.bundle import BUNDLED, read_artefact, read_manifest, write_artefact
 from atraso.cli.model import model
-from atraso.core.errors import AtrasoError
+from atraso.core.errors import AtrasoError, SettingsError
 from atraso.ledger.shadow import Versions, unanswered
 from tests.ledger.judged import keep, left, said
 from tests.ledger.places import Place
@@ -84,3 +84,14 @@ def test_the_setting_names_the_challenger(tmp_path: Path) -> None:
         run(place, CHAMPION)
     with pytest.raises(AtrasoError, match="nothing has been kept yet"):
         run(Place(tmp_path / "none", None), OTHER)
+
+
+@pytest.mark.parametrize("named", [("nope",), (OTHER, "--champion", "nope")])
+def test_a_version_that_nobody_knows_is_told(tmp_path: Path, named: tuple[str, ...]) -> None:
+    """Exit code 2, not "too few": a name that is misspelt is no answer. One in use without answers has too few."""
+    place = Place(tmp_path, None)
+    filled(place, 0.2)
+    place.close()
+    with pytest.raises(SettingsError, match="There is no model nope: it is not among those at hand"):
+        run(place, *named)
+    assert "too few: " in run(place, CHAMPION, "--champion", OTHER, "--days", "3").stdout

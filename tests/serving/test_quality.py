@@ -64,6 +64,16 @@ def app_of(folder: Path) -> object:
     return create_app(scorer(), Worker(quality=QualityFile(folder).read))
 
 
+@pytest.mark.parametrize(("waiting", "told"), [(0, scorer().manifest.version), (1, "all")])
+def test_a_fresh_service_tells_of_the_model_in_use(tmp_path: Path, waiting: int, told: str) -> None:
+    """Where nothing was predicted yet; where the model could not be read, the predictions of all are judged."""
+    nothing = msgspec.structs.replace(
+        quality(), model_version="all", counts=Counts(0, waiting, 0, 0, 0), leads={}, drift={}
+    )
+    QualityFile(tmp_path).publish(nothing)
+    assert get(app_of(tmp_path), "/v1/quality").json["model_version"] == told
+
+
 def gauges(app: object) -> dict[str, float]:
     found = re.findall(r"^(atraso_(?:quality|drift)_\S+) (\S+)$", get(app, "/metrics").body.decode(), re.MULTILINE)
     return {name: float(value) for name, value in found}

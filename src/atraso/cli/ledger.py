@@ -19,6 +19,7 @@ _data = click.option(
     "--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Data folder.  [default: ATRASO_DATA]"
 )
 _file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+_file_or_output = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 
 
 @click.group(epilog="Example: atraso ledger backup ledger-monday.sqlite3")
@@ -57,12 +58,27 @@ def prune(keep_days: int, data: Path | None) -> None:
 
 
 @ledger.command(epilog="Example: atraso ledger export predictions.csv")
-@_file
+@_file_or_output
 @click.option("--table", type=click.Choice(list(TABLES)), default="predictions", show_default=True, help="Which table.")
 @_data
 def export(file: Path, table: str, data: Path | None) -> None:
-    """Write a table to the new CSV file FILE."""
-    click.echo(f"{_desk(data).export_table(table, file):,} {TABLES[table]} are in {file}", err=True)
+    """Write a table to the new CSV file FILE; - is standard output."""
+    desk = _desk(data)
+    if str(file) == "-":
+        from io import TextIOWrapper
+
+        from atraso.cli.outputs import written_whole
+
+        with written_whole("-") as stream:
+            text = TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+            try:
+                rows = desk.write_table(table, text)
+            finally:
+                text.detach()  # it would close standard output
+    else:
+        rows = desk.export_table(table, file)
+    where = "on standard output" if str(file) == "-" else f"in {file}"
+    click.echo(f"{rows:,} {TABLES[table]} are {where}", err=True)
 
 
 @ledger.command(name="import", epilog="Example: atraso ledger import scl_2017.csv.gz --source scl --table departures")

@@ -34,13 +34,22 @@ def import_flights(
     """
     reading = read_shown(source, data, rejects, origins_of(origin))
     told = _taken(_scheduled(reading) if table == "schedule" else _left(reading))
-    new = 0
-    with bar("importing") as progress:
-        for start in range(0, len(told), REPORTS_AT_A_TIME):
-            progress(start, len(told))
-            reported = desk.report(REPORTED_BY, time.time_ns() // 1_000_000, told[start : start + REPORTS_AT_A_TIME])
-            new += reported.departures + reported.scheduled
-        progress(len(told), len(told))
+    new = done = 0
+    try:
+        with bar("importing") as progress:
+            for start in range(0, len(told), REPORTS_AT_A_TIME):
+                progress(start, len(told))
+                part = told[start : start + REPORTS_AT_A_TIME]
+                reported = desk.report(REPORTED_BY, time.time_ns() // 1_000_000, part)
+                new += reported.departures + reported.scheduled
+                done += len(part)
+            progress(len(told), len(told))
+    except KeyboardInterrupt:
+        say(
+            f"interrupted: {done:,} of {len(told):,} flights are in, {new:,} of them new; "
+            "import the same again for the rest"
+        )
+        raise
     return new
 
 

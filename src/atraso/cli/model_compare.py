@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +55,8 @@ def compare(
     import msgspec
     from rich.console import Console
 
-    from atraso.ledger.comparison import SWITCH
+    from atraso.core.errors import SettingsError
+    from atraso.ledger.comparison import SWITCH, has_answers
     from atraso.ledger.comparison import compare as compared
     from atraso.ledger.database import ledger_url
     from atraso.ledger.quality import reading_ledger
@@ -65,6 +68,12 @@ def compare(
     window = Window(int(time.time()), days or settings.quality_days, ours, other_version=theirs)
     url = ledger_url(settings.data.absolute(), settings.ledger_url.reveal() if settings.ledger_url else None)
     with reading_ledger(url) as connection:
+        for version in (ours, theirs):
+            if not has_answers(connection, version) and not _at_hand(settings, version):
+                raise SettingsError(
+                    f"There is no model {version}: it is not among those at hand (`atraso model list`), and the ledger "
+                    "has no answer of it."
+                )
         found = compared(connection, window)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
@@ -91,6 +100,24 @@ def _versions(settings: Settings, champion: str | None, challenger: str | None) 
     if champion == challenger:
         raise SettingsError(f"{champion} is the model in use: name another, or --champion VERSION.")
     return champion, challenger
+
+
+def _at_hand(settings: Settings, version: str) -> bool:
+    """Return whether *version* is the model in use, the challenger, or one of the data folder."""
+    from atraso.artefact.bundle import read_manifest
+    from atraso.bootstrap import model_folder, model_store
+    from atraso.bootstrap.challenger_choice import challenger_folder
+    from atraso.core.errors import ArtefactError
+
+    store = model_store(settings)
+    folders: list[Callable[[], Path]] = [lambda: model_folder(settings), lambda: store.folder_of(version)]
+    if settings.challenger:
+        folders.append(lambda: challenger_folder(str(settings.challenger), store))
+    for folder in folders:
+        with contextlib.suppress(ArtefactError):
+            if read_manifest(folder()).version == version:
+                return True
+    return False
 
 
 def _table(found: Comparison, overall: PairScores) -> Table:

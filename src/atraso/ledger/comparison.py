@@ -15,12 +15,13 @@ from math import isnan
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from atraso.core.day_blocks import DayBlocks, Estimate
 from atraso.core.leads import LEADS
 from atraso.core.scores import log_losses
 from atraso.ledger.quality_rows import JUDGED, MOST_ROWS, LatestRow, Window, read_flights
+from atraso.ledger.schema import LATEST
 
 SWITCH, STAY, NOT_DECIDED, TOO_FEW = "switch", "stay", "not decided", "too few"
 # With fewer, an interval over days says little.
@@ -94,6 +95,12 @@ class _Pairs:
         self.challenger.append(challenger.delay_probability)
         self.day.append(champion.local_day)
         self.lead.append(champion.lead)
+
+
+def has_answers(connection: Connection, model_version: str) -> bool:
+    """Return whether the ledger holds any answer of a model."""
+    statement = select(LATEST.c.id).where(LATEST.c.model_version == model_version).limit(1)
+    return connection.execute(statement).first() is not None
 
 
 def compare(connection: Connection, window: Window) -> Comparison:

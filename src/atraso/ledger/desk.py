@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TextIO, TypeVar
 
 import msgspec
+from sqlalchemy import Engine
 
 from atraso.core.errors import LedgerError, LedgerUnavailableError
 from atraso.ledger import tables_csv, upkeep
@@ -87,7 +88,12 @@ class Desk:
     def export_table(self, table: str, target: Path) -> int:
         """Write a table to a new CSV file, beside the writer's work; return how many rows."""
         tables_csv.table_named(table)
-        return self._reading(lambda: self._export(table, target))
+        return self._reading(lambda: self._export(lambda engine: tables_csv.export_table(engine, table, target)))
+
+    def write_table(self, table: str, file: TextIO) -> int:
+        """Write a table as CSV into an open *file*, beside the writer's work; return how many rows."""
+        rows = tables_csv.table_named(table)
+        return self._reading(lambda: self._export(lambda engine: tables_csv.write_rows(engine, rows, file)))
 
     def backup(self, target: Path) -> None:
         """Write a whole copy of a SQLite ledger to a new file, beside the writer's work."""
@@ -97,13 +103,13 @@ class Desk:
         """Put a backup in the ledger's place while no service runs; return where the ledger before is kept."""
         return upkeep.restore(self._data, self._url, source)
 
-    def _export(self, table: str, target: Path) -> int:
+    def _export(self, write: Callable[[Engine], int]) -> int:
         file = sqlite_file(self._url)
         if file is not None and not file.exists():
             raise LedgerError(f"There is no ledger in {file}: nothing has been kept yet.")
         engine = open_engine(self._url, reading=True)
         try:
-            return tables_csv.export_table(engine, table, target)
+            return write(engine)
         finally:
             engine.dispose()
 
@@ -152,5 +158,7 @@ class Desk:
         """Return what *work* does; what the database says is wrong becomes a sentence."""
         try:
             return work()
+        except BrokenPipeError:
+            raise  # whoever read the output has had enough
         except DATABASE_ERRORS as error:
             raise LedgerUnavailableError(f"The ledger {shown(self._url)} cannot be used now: {told(error)}.") from None

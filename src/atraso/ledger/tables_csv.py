@@ -49,22 +49,29 @@ def export_table(engine: Engine, name: str, target: Path) -> int:
     if target.exists():
         raise LedgerError(f"{target} is there already: name a new file.")
     beside = target.with_name(target.name + ".part")
-    rows = 0
     try:
         fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8", newline="") as file, engine.connect() as connection:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([column.name for column in table.columns])
-            statement = select(table).order_by(*table.primary_key.columns)
-            found = connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(statement)
-            for part in found.partitions():
-                writer.writerows([_told(value) for value in row] for row in part)
-                rows += len(part)
+        with os.fdopen(fd, "w", encoding="utf-8", newline="") as file:
+            rows = write_rows(engine, table, file)
         beside.replace(target)
     except OSError as error:
         raise LedgerError(f"{target} cannot be written: {error.strerror}.") from None
     finally:
         beside.unlink(missing_ok=True)
+    return rows
+
+
+def write_rows(engine: Engine, table: Table, file: TextIO) -> int:
+    """Write the rows of a table in the order of their key as CSV; return how many."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([column.name for column in table.columns])
+    statement = select(table).order_by(*table.primary_key.columns)
+    rows = 0
+    with engine.connect() as connection:
+        found = connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(statement)
+        for part in found.partitions():
+            writer.writerows([_told(value) for value in row] for row in part)
+            rows += len(part)
     return rows
 
 

@@ -104,7 +104,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
             shadowed=worker.shadowed,
             knows=worker.guard.knows,
         ),
-        quality_route(worker.quality),
+        quality_route(worker.quality, scorer.manifest.version),
         *state_routes(airport, scorer.manifest, now),
         schedule_route(airport, scorer, now),
         objectives_route(worker.board),

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from atraso.ledger.quality_report import Quality, QualityError
+from atraso.ledger.quality_report import ALL_MODELS, Quality, QualityError
 from atraso.serving.problems import NoSuchRouteError, UnavailableError
 from atraso.telemetry.names import (
     DRIFT_ALARM,
@@ -28,8 +28,11 @@ Read = Callable[[], Quality | None]
 Samples = list[tuple[tuple[str, ...], float]]
 
 
-def quality_route(read: Read | None) -> Route:
-    """Return the route; *read* gives what the writer found last, and is missing where no answers are kept."""
+def quality_route(read: Read | None, model_version: str) -> Route:
+    """Return the route; *read* gives what the writer found last, and is missing where no answers are kept.
+
+    Where there was no prediction yet the writer read no model: nothing is judged of that in use, *model_version*.
+    """
 
     async def tell(request: Request) -> Response:
         if read is None:
@@ -46,6 +49,8 @@ def quality_route(read: Read | None) -> Route:
                 "(where this stays, its log says why)",
                 COME_BACK_S,
             )
+        if quality.model_version == ALL_MODELS and not any(msgspec.structs.astuple(quality.counts)):
+            quality = msgspec.structs.replace(quality, model_version=model_version)
         headers = {"cache-control": "no-cache"}
         return Response(msgspec.json.encode(quality), media_type="application/json", headers=headers)
 
