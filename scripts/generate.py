@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import render as render_benchmarks
-from scripts import render_card, render_cli, render_security, render_settings
+from scripts import render_card, render_chart, render_cli, render_security, render_settings
 
 PAGES: dict[Path, Callable[[], str]] = {
     render_cli.PAGE: render_cli.render,
@@ -16,6 +16,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     render_card.DIAGRAM: render_card.diagram,
     render_security.PAGE: render_security.render,
     Path("benchmarks/results/README.md"): render_benchmarks.rendered,
+    **render_chart.pages(),
 }
 
 
