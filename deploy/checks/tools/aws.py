@@ -39,6 +39,7 @@ def main(bucket: str, domain: str) -> None:
     """Serve until nobody holds standard input open any more."""
     complete()
     sys.stdout, told = sys.stderr, sys.stdout  # moto greets there
+    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     port = server.get_host_and_port()[1]

@@ -97,6 +97,7 @@ resource "aws_s3_bucket_logging" "artefacts" {
   bucket        = aws_s3_bucket.artefacts.id
   target_bucket = aws_s3_bucket.logs.id
   target_prefix = "artefacts/"
+  depends_on    = [aws_s3_bucket_policy.logs] # which lets the logs in
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "artefacts" {
