@@ -20,6 +20,7 @@ from tests.ledger.postgres_server import missing as no_postgres
 
 REQUESTS, FLIGHTS_EACH = 300, 500
 LEAST_ROWS_PER_S = 3000.0
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
 pytestmark = pytest.mark.skipif(bool(no_postgres()), reason=no_postgres())
 
@@ -40,6 +41,16 @@ def fill(full: Full) -> int:
         body = body_of(*(asked[(n * FLIGHTS_EACH + row) % len(asked)] for row in range(FLIGHTS_EACH)))
         assert service.post(PREDICTIONS, body)[0] == 200
     return REQUESTS * FLIGHTS_EACH
+
+
+def calls_per_s(database: psycopg.Connection[tuple[int]]) -> float:
+    """Return how many transactions end in a second while nobody asks for anything, over ten seconds."""
+    ask = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+    before = database.execute(ask).fetchone()
+    time.sleep(10.0)  # the server tells its numbers once a second
+    after = database.execute(ask).fetchone()
+    assert before is not None and after is not None
+    return (after[0] - before[0]) / 10.0
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
@@ -65,7 +76,11 @@ def test_rows_a_second_that_one_database_takes(tmp_path: Path, url: str, replica
                 full.drained()
             took_s, rows = time.monotonic() - began, stored()
             size = database.execute("SELECT pg_total_relation_size('predictions')").fetchone()[0]  # type: ignore[index]
+            open_ = database.execute(CONNECTIONS).fetchone()[0]  # type: ignore[index]
+            calls = calls_per_s(database)
         assert rows >= kept
+        tell(f"connections to PostgreSQL, {replicas} replicas at rest", open_, "connections")
+        tell(f"transactions of replicas at rest, {replicas} replicas", calls, "per second")
         tell(f"bytes a row takes in PostgreSQL, {replicas} replicas", size / rows, "bytes")
         tell(f"rows that waited when nobody asked any more, {replicas} replicas", rows - before, "rows")
         at_least(f"rows stored, {replicas} replicas", (rows - before) / took_s, "rows/s", LEAST_ROWS_PER_S)
