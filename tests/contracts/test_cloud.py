@@ -1,4 +1,4 @@
-"""What README, image, compose, Terraform and chart say of the service is the same, and what the service says itself."""
+"""What README, image, compose, Terraform and chart say of the service is the same, as the service itself says it."""
 
 import re
 from pathlib import Path
