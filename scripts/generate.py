@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import render as render_benchmarks
-from scripts import render_card, render_cli, render_security, render_settings, render_stress
+from scripts import render_card, render_chart, render_cli, render_security, render_settings, render_stress
 
 PAGES: dict[Path, Callable[[], str]] = {
     render_cli.PAGE: render_cli.render,
@@ -18,6 +18,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     render_security.PAGE: render_security.render,
     render_stress.PAGE: render_stress.render,
     Path("benchmarks/results/README.md"): render_benchmarks.rendered,
+    **render_chart.pages(),
 }
 
 

@@ -97,6 +97,7 @@ resource "aws_s3_bucket_logging" "artefacts" {
   bucket        = aws_s3_bucket.artefacts.id
   target_bucket = aws_s3_bucket.logs.id
   target_prefix = "artefacts/"
+  depends_on    = [aws_s3_bucket_policy.logs] # which lets the logs in
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "artefacts" {
@@ -153,7 +154,7 @@ data "aws_iam_policy_document" "encrypted" {
     resources = [each.value.arn, "${each.value.arn}/*"]
 
     principals {
-      type        = "*"
+      type        = "AWS"
       identifiers = ["*"]
     }
 
@@ -168,20 +169,24 @@ data "aws_iam_policy_document" "encrypted" {
 data "aws_iam_policy_document" "logs" {
   source_policy_documents = [data.aws_iam_policy_document.encrypted["logs"].json]
 
-  statement {
-    sid       = "Deliver"
-    actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.logs.arn}/*"]
+  dynamic "statement" {
+    for_each = { Balancer = "logdelivery.elasticloadbalancing.amazonaws.com", Bucket = "logging.s3.amazonaws.com" }
 
-    principals {
-      type        = "Service"
-      identifiers = ["logdelivery.elasticloadbalancing.amazonaws.com", "logging.s3.amazonaws.com"]
-    }
+    content {
+      sid       = "Deliver${statement.key}"
+      actions   = ["s3:PutObject"]
+      resources = ["${aws_s3_bucket.logs.arn}/*"]
 
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
+      principals {
+        type        = "Service"
+        identifiers = [statement.value]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [local.account]
+      }
     }
   }
 }
