@@ -21,6 +21,8 @@ LOCKED = (
     "--tmpfs", "/tmp", "--tmpfs", "/data:mode=1777",  # noqa: S108 - the container's own
 )  # fmt: skip
 READY_POLL_S = 0.01
+# Each worker looks for new keys once a second.
+KEY_KNOWN_AFTER_S = 1.5
 ASK_WITHIN_S = 5.0
 
 

@@ -34,7 +34,7 @@ USER openldap
 VOLUME ["/data", "/tls"]
 EXPOSE 3890
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s \
-  CMD ["ldapsearch", "-x", "-H", "ldap://127.0.0.1:3890", "-s", "base", "-b", "", "namingContexts"]
+  CMD ["ldapsearch", "-x", "-H", "ldap://127.0.0.1:3890", "-s", "base", "namingContexts"]
 ENTRYPOINT ["/usr/local/bin/start"]
 
 FROM base AS prometheus
