@@ -18,7 +18,7 @@ CASES = Path(__file__).parent / "rules"
 def promtool(*words: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run promtool and return what it said."""
     return subprocess.run(
-        ["promtool", *map(str, words)], cwd=folder, capture_output=True, text=True, check=False, timeout=240
+        ["promtool", *map(str, words)], cwd=folder, capture_output=True, text=True, check=False, timeout=900
     )
 
 
