@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from benchmarks.questions import PREDICTIONS, body_of
 
+from atraso.stress.questions import PREDICTIONS, body_of
 from benchmarks.processes import free_port
 from tests.drill.figures import at_least, tell
 from tests.drill.full import Full, begin, end, new_key
