@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from urllib.error import HTTPError
 
 import msgspec
 import pytest
@@ -157,6 +158,16 @@ print([name for name in ("sqlalchemy", "alembic", "psycopg", "polars", "matplotl
     assert run.stdout.strip() == "[]", run.stderr
 
 
+def _answered(port: int, asked: dict[str, object]) -> bool:
+    """Ask, and return whether it was answered: a question of the past waits until the ledger was read."""
+    try:
+        post(port, asked)
+    except HTTPError as error:
+        assert error.code == 503
+        return False
+    return True
+
+
 @pytest.mark.timeout(120)
 def test_a_running_service_judges_what_it_said(tmp_path: Path) -> None:
     """From a prediction over a departure to /v1/quality; none of its workers has the database's library."""
@@ -168,7 +179,7 @@ def test_a_running_service_judges_what_it_said(tmp_path: Path) -> None:
     }
     environment = {"ATRASO_LEDGER": "spool", "ATRASO_DATA": str(tmp_path)}
     with service("--workers", "1", **environment) as first:
-        post(first.port, asked)
+        eventually(lambda: _answered(first.port, asked), 20)
         database = create_engine(f"sqlite:///{tmp_path}/ledger.sqlite3")
         eventually(lambda: _stored(database) == 1, 20)
         eventually((tmp_path / "quality.json").exists, 20)
