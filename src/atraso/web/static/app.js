@@ -80,4 +80,6 @@ function begin() {
 
 document.addEventListener("click", follow);
 window.addEventListener("popstate", () => show());
-begin();
+// What the server rendered is painted first. A page that nobody sees has no frames to wait for.
+if (document.hidden) begin();
+else requestAnimationFrame(() => setTimeout(begin));
