@@ -17,7 +17,7 @@ from collections import Counter
 import msgspec
 
 READ_BYTES = 64 * 1024
-AT_ONCE = 32  # requests on their way; a crowd is many that are open, not a storm
+AT_ONCE = 16  # requests on their way; a crowd is many that are open, not a storm
 IP_BIND_ADDRESS_NO_PORT = 24  # linux/in.h; a port is chosen when the server is known, so others may have the same
 
 

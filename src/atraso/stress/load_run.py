@@ -147,7 +147,7 @@ class LoadRun:
 
     def _ramp(self, bench: Bench) -> float:
         """Return the highest rate found that holds the service's promise: doubled until it does not, then halved in."""
-        like = self._profile.steps[0] if self._profile.steps else Step("", Driver.PACER, connections=64)
+        like = self._profile.steps[0] if self._profile.steps else Step("", Driver.PACER, connections=64, warm_up_s=1)
         is_all = not self._profile.steps
         seconds = bench.seconds if is_all else RAMP_PROBE_S
         low, high, rate = 0.0, None, RAMP_FIRST_PER_S / like.flights

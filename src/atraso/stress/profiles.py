@@ -87,7 +87,7 @@ class Stage:
 class Step:
     """One load: by which driver, with how many threads (wrk), connections and flights a request, and its promises.
 
-    *stages* are those of an open loop. *warm_up_s* of wrk goes before and is not measured.
+    *stages* are those of an open loop. *warm_up_s* of load goes before and is not measured.
     """
 
     name: str
@@ -132,10 +132,11 @@ MILLION = Promise(Figure.ANSWERS, at_least=1_000_000, for_seconds=45)
 RAMP_PROBE_S = 3.0
 RAMP_FIRST_PER_S = 500.0
 RAMP_HALVINGS = 3
+WARM_UP_S = 2
 
 
 def _paced(name: str, *stages: Stage, connections: int = 64, **more: object) -> Step:
-    return Step(name, Driver.PACER, connections=connections, stages=stages, **more)  # type: ignore[arg-type]
+    return Step(name, Driver.PACER, connections=connections, stages=stages, warm_up_s=WARM_UP_S, **more)  # type: ignore[arg-type]
 
 
 def _at(per_s: float) -> Step:

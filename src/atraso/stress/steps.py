@@ -26,6 +26,7 @@ Progress = Callable[[str, int, int], None]
 ONE_PROCESS_PER_S = 6000
 SLOW_S = SLO[0].at_most
 SECOND_OF_WARMTH = 0.1
+WARM_UP_PER_S = 200.0
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,11 @@ def _with_pacer(step: Step, bench: Bench) -> Run:
         slow_s=(SLOW_S or 0.0) / 1000,
         block_s=max(bench.seconds / 10, 0.5),
     )
+    if step.warm_up_s:
+        rate = min(WARM_UP_PER_S, *(rate for _, rate in stages))
+        warmed = offer(replace(plan, seconds=float(step.warm_up_s), stages=((float(step.warm_up_s), rate),)))
+        if warmed.stopped:
+            raise KeyboardInterrupt
     with watch.Watch(target.pid) as watched, Striking(step.fault, target, bench.seconds) as fault:
         began = time.monotonic()
         before = watch.children_cpu_s()
