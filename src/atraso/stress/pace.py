@@ -70,7 +70,7 @@ class Offering:
             subprocess.Popen(
                 [sys.executable, "-m", "atraso.stress.pacer"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for this process, which stops the others
+                process_group=0,  # Ctrl-C is for this process, which stops the others
             )
             for _ in range(count)
         ]  # fmt: skip
