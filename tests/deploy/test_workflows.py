@@ -45,7 +45,9 @@ def test_every_action_is_named_by_a_digest_that_somebody_vouches_for() -> None:
 def test_every_variable_that_workflows_ask_for_is_described() -> None:
     """docs/cloud.md has each variable of the repository that a workflow reads, and no other."""
     asked = {name for text in TEXTS.values() for name in re.findall(r"\bvars\.([A-Z_]+)", text)}
-    table = (ROOT / "docs/cloud.md").read_text("utf-8").split("| variable of the repository |", 1)[1].split("\n\n", 1)[0]
+    table = (
+        (ROOT / "docs/cloud.md").read_text("utf-8").split("| variable of the repository |", 1)[1].split("\n\n", 1)[0]
+    )
     described = set(re.findall(r"`([A-Z][A-Z_]+)`", "\n".join(line.split("|")[1] for line in table.splitlines()[2:])))
 
     assert asked == described
