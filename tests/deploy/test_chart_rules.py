@@ -9,6 +9,8 @@ from deploy.chart_rules import violations
 
 Object = dict[str, Any]
 SECCOMP = {"type": "RuntimeDefault"}
+AUTH = {"name": "ATRASO_AUTH", "value": "keys"}
+LEDGER = {"name": "ATRASO_LEDGER_URL", "valueFrom": {"secretKeyRef": {"name": "ledger", "key": "url"}}}
 
 
 def good() -> list[Object]:
@@ -21,7 +23,8 @@ def good() -> list[Object]:
             "runAsUser": 10001, "capabilities": {"drop": ["ALL"]}, "seccompProfile": dict(SECCOMP),
         },
         "ports": [{"name": "http", "containerPort": 5000}, {"name": "metrics", "containerPort": 5001}],
-        "env": [{"name": "ATRASO_AUTH", "value": "keys"}],
+        "env": [AUTH, LEDGER],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "models", "readOnly": True}],
         "startupProbe": {"httpGet": {"path": "/health/ready", "port": "metrics"}},
         "readinessProbe": {"httpGet": {"path": "/health/ready", "port": "metrics"}},
         "livenessProbe": {"httpGet": {"path": "/health/live", "port": "metrics"}},
@@ -35,7 +38,10 @@ def good() -> list[Object]:
             "runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001,
             "seccompProfile": dict(SECCOMP),
         },
-        "volumes": [{"name": "data", "emptyDir": {"sizeLimit": "1Gi"}}],
+        "volumes": [
+            {"name": "data", "emptyDir": {"sizeLimit": "1Gi"}},
+            {"name": "models", "persistentVolumeClaim": {"claimName": "models", "readOnly": True}},
+        ],
         "containers": [container],
     }  # fmt: skip
     labels = {"app": "atraso"}
@@ -118,7 +124,9 @@ def put(*path: Any, value: Any) -> Callable[[list[Object]], None]:
 
 
 ROUTE = (5, "spec", "rules", 0, "http", "paths", 0, "backend", "service", "port", "name")
-SECRET = [{"name": "ATRASO_AUTH", "value": "keys"}, {"name": "ATRASO_LEDGER_URL", "value": "postgresql://u:p@h/n"}]
+SECRET = [AUTH, {"name": "ATRASO_LEDGER_URL", "value": "postgresql://u:p@h/n"}]
+TOKENS = [{"name": "ATRASO_AUTH", "value": "keys,jwt"}, LEDGER]
+ALL_OF_THEM = [{"namespaceSelector": {"matchLabels": {"name": "kube-system"}}}]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +141,10 @@ SECRET = [{"name": "ATRASO_AUTH", "value": "keys"}, {"name": "ATRASO_LEDGER_URL"
         (put(2, "spec", "ingress", 0, "from", value=[]), "ingress rule for everybody"),
         (put(2, "spec", "egress", 0, "to", value=[{"ipBlock": {"cidr": "0.0.0.0/0"}}]), "whole internet"),
         (put(2, "spec", "egress", 0, "ports", value=[]), "every port"),
+        (put(2, "spec", "egress", 0, "ports", value=[{"protocol": "TCP"}]), "every port"),
+        (put(2, "spec", "ingress", 0, "from", value=[{"namespaceSelector": {}}]), "ingress rule for everybody"),
+        (put(2, "spec", "ingress", 0, "from", 0, "podSelector", "matchLabels", value={}), "rule for everybody"),
+        (put(2, "spec", "egress", 0, "to", value=ALL_OF_THEM), "all pods of a namespace"),
         (put(3, "automountServiceAccountToken", value=True), "token"),
         (put(4, "spec", "type", value="LoadBalancer"), "without an Ingress"),
         (put(5, "spec", "tls", value=[]), "without TLS"),
@@ -142,6 +154,10 @@ SECRET = [{"name": "ATRASO_AUTH", "value": "keys"}, {"name": "ATRASO_LEDGER_URL"
         (put(0, *CONTAINER, "securityContext", "capabilities", "add", value=["NET_ADMIN"]), "capabilities"),
         (put(0, *CONTAINER, "env", 0, "value", value="none"), "asks nobody"),
         (put(0, *CONTAINER, "env", value=SECRET), "Secret"),
+        (put(0, *CONTAINER, "env", value=[AUTH]), "where the ledger is"),
+        (put(0, *CONTAINER, "env", value=TOKENS), "key for tokens"),
+        (put(0, *POD, "volumes", 1, "persistentVolumeClaim", "readOnly", value=False), "can be written to"),
+        (put(0, *CONTAINER, "volumeMounts", 1, "readOnly", value=False), "can be written to"),
         (put(0, *POD, "volumes", 0, value={"name": "x", "hostPath": {"path": "/"}}), "forbidden"),
         (put(0, *POD, "initContainers", value=[{"name": "x"}]), "container x"),
     ],
