@@ -82,15 +82,7 @@ def _pod(pod: Object) -> Iterator[str]:
         yield "the pod has a token for the cluster"
     if pod.get("enableServiceLinks") is not False:
         yield "other services' addresses become settings of this one"
-    for volume in pod.get("volumes", ()):
-        if kinds := set(volume) - {"name"} - VOLUMES:
-            yield f"volume {volume['name']} is of a forbidden kind: {', '.join(kinds)}"
-        if "emptyDir" in volume and not (volume["emptyDir"] or {}).get("sizeLimit"):
-            yield f"volume {volume['name']} can fill the node's disk"
-        if "persistentVolumeClaim" in volume and not (
-            at(volume, "persistentVolumeClaim").get("readOnly") and _only_read(pod, volume["name"])
-        ):
-            yield f"volume {volume['name']} is shared by replicas, and can be written to"
+    yield from _volumes(pod)
     if len(pod.get("topologySpreadConstraints", ())) < 2:
         yield "replicas are not spread over nodes and zones"
     context = at(pod, "securityContext")
@@ -101,6 +93,18 @@ def _pod(pod: Object) -> Iterator[str]:
     for name in ("runAsUser", "runAsGroup", "fsGroup"):
         if context.get(name, 0) < 10_000:
             yield f"{name} of the pod is not above 10000"
+
+
+def _volumes(pod: Object) -> Iterator[str]:
+    for volume in pod.get("volumes", ()):
+        if kinds := set(volume) - {"name"} - VOLUMES:
+            yield f"volume {volume['name']} is of a forbidden kind: {', '.join(kinds)}"
+        if "emptyDir" in volume and not (volume["emptyDir"] or {}).get("sizeLimit"):
+            yield f"volume {volume['name']} can fill the node's disk"
+        if "persistentVolumeClaim" in volume and not (
+            at(volume, "persistentVolumeClaim").get("readOnly") and _only_read(pod, volume["name"])
+        ):
+            yield f"volume {volume['name']} is shared by replicas, and can be written to"
 
 
 def _only_read(pod: Object, volume: str) -> bool:

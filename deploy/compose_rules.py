@@ -52,11 +52,12 @@ def _closed(name: str, service: Service) -> Iterator[str]:
     ports = [str(port) for port in service.get("ports", ())]
     if name not in REACHED and ports:
         yield "it can be reached from outside"
+        return
     for port in ports:
         if not port.startswith(HOME):
             yield f"{port} is open to other machines"
-        if not port.endswith(f":{REACHED.get(name)}"):
-            yield f"{port} leads to another port than {REACHED.get(name)}"
+        if not port.endswith(f":{REACHED[name]}"):
+            yield f"{port} leads to another port than {REACHED[name]}"
 
 
 def _secret(service: Service) -> Iterator[str]:
