@@ -18,10 +18,37 @@ Path = tuple[str | int, ...]
 # Kinds whose objects watch and guard nothing; those of the Prometheus operator have rules of their own.
 NO_CONTROL = {"PrometheusRule", "ServiceMonitor"}
 # Where an object lies and what is in it -> why the service is no less safe without it.
+POD, CONTAINER = "Deployment/spec/template/spec", "Deployment/spec/template/spec/containers/0"
 HARMLESS = {
-    r"\w+(/kind|/apiVersion|)": "without these there is nothing to install, or the object as a whole has a rule",
-    r"\w+/metadata/.*|\w+/metadata": "names; what chooses by them has a rule where it chooses too much",
-    r"(Deployment|Service)/spec/selector.*": "the cluster refuses such a Deployment; such a Service leads nowhere",
+    rf"\w+/(metadata.*|apiVersion)|Deployment/spec/template/metadata/labels/.*|{CONTAINER}/name": (
+        "names that nothing chooses by"
+    ),
+    r"NetworkPolicy/spec/podSelector/matchLabels/.*": "the other label still chooses these pods",
+    rf"(Deployment|Service)/spec/selector.*|{CONTAINER}(/image)?|{POD}/topologySpreadConstraints/\d/.*": (
+        "the cluster refuses a Deployment without it; spreading has a rule as a whole"
+    ),
+    r"(ServiceAccount|Service|Ingress|HorizontalPodAutoscaler)": "a whole object that opens something is gone",
+    r"Service/spec.*|Ingress/spec/(ingressClassName|rules/.*/(path|pathType|name))": "what leads nowhere is closed",
+    r"NetworkPolicy/spec/(in|e)gress(/\d+)?|NetworkPolicy/spec/egress/0/to/0/namespaceSelector": "fewer may pass",
+    r"NetworkPolicy/spec/egress/0/ports/\d": "fewer may pass",
+    r"NetworkPolicy/.*/protocol": "it is TCP then",
+    r"PodDisruptionBudget/spec/(maxUnavailable|unhealthyPodEvictionPolicy|selector/matchLabels/.*)": (
+        "one replica must stay then; who is chosen has a rule"
+    ),
+    r"Deployment/spec/(revisionHistoryLimit|minReadySeconds|strategy/type|strategy/rollingUpdate/maxSurge)": (
+        "Kubernetes' own defaults keep the service up, more slowly"
+    ),
+    rf"{POD}/(serviceAccountName|terminationGracePeriodSeconds|securityContext/fsGroupChangePolicy)": (
+        "no account's token is mounted; 30 s are left to stop; only a start is slower"
+    ),
+    rf"{CONTAINER}/(imagePullPolicy|ports/0|ports/\d/protocol)": "the image is named by digest; a port is no rule",
+    rf"{CONTAINER}/\w+Probe/(periodSeconds|failureThreshold|timeoutSeconds)": "Kubernetes' own pace then",
+    rf"{CONTAINER}/env/\d+(/value|/valueFrom.*)?": "a setting; those that guard something have rules of their own",
+    rf"{CONTAINER}/volumeMounts(/\d(/name|/mountPath)?)?|{POD}/volumes(/\d(/name)?)?": "there is less to write to",
+    rf"{POD}/volumes/\d/persistentVolumeClaim/claimName": "the cluster refuses it",
+    r"HorizontalPodAutoscaler/spec/(scaleTargetRef|maxReplicas|behavior|metrics/\d).*": (
+        "it is refused or scales otherwise; at least two replicas and a look at requests have rules"
+    ),
 }
 
 

@@ -37,7 +37,7 @@ def violations(objects: list[Object]) -> list[str]:
         if service["spec"].get("type", "ClusterIP") != "ClusterIP":
             found.append("the Service is reachable from outside without an Ingress")
     for ingress in by_kind.get("Ingress", ()):
-        tls = {host for one in ingress["spec"].get("tls", ()) for host in one.get("hosts", ())}
+        tls = {host for one in ingress["spec"].get("tls", ()) if one.get("secretName") for host in one.get("hosts", ())}
         if not {rule.get("host") for rule in ingress["spec"]["rules"]} <= tls:
             found.append("the Ingress has a host without TLS")
         ports = {
@@ -64,6 +64,9 @@ def _deployment(deployment: Object, by_kind: dict[str, list[Object]]) -> list[st
         ]
     for container in pod["containers"]:
         found += [f"container {container['name']}: {what}" for what in _life(container)]
+    chosen = [at(one, "spec", "podSelector", "matchLabels") for one in by_kind.get("NetworkPolicy", ())]
+    if not any(choice and choice.items() <= labels for choice in chosen):
+        found.append("no NetworkPolicy chooses its pods, and them alone")
     budgets = [one["spec"] for one in by_kind.get("PodDisruptionBudget", ())]
     if not any(budget["selector"]["matchLabels"].items() <= labels for budget in budgets):
         found.append("no PodDisruptionBudget holds its pods while nodes are emptied")
@@ -97,6 +100,8 @@ def _pod(pod: Object) -> Iterator[str]:
 
 def _volumes(pod: Object) -> Iterator[str]:
     for volume in pod.get("volumes", ()):
+        if not set(volume) - {"name"}:
+            yield f"volume {volume['name']} is of no kind, which is an emptyDir without a bound"
         if kinds := set(volume) - {"name"} - VOLUMES:
             yield f"volume {volume['name']} is of a forbidden kind: {', '.join(kinds)}"
         if "emptyDir" in volume and not (volume["emptyDir"] or {}).get("sizeLimit"):

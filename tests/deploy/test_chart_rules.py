@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from deploy.chart_parts import unguarded
 from deploy.chart_rules import violations
 
 Object = dict[str, Any]
@@ -52,6 +53,7 @@ def good() -> list[Object]:
     }
     there = [{"podSelector": {"matchLabels": {"app": "x"}}}]
     policy = {
+        "podSelector": {"matchLabels": labels},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [{"from": there, "ports": [{"port": "http"}]}],
         "egress": [{"to": list(there), "ports": [{"port": 5432}]}],
@@ -63,7 +65,13 @@ def good() -> list[Object]:
         {"kind": "NetworkPolicy", "spec": policy},
         {"kind": "ServiceAccount", "automountServiceAccountToken": False},
         {"kind": "Service", "spec": {"type": "ClusterIP"}},
-        {"kind": "Ingress", "spec": {"tls": [{"hosts": ["a"]}], "rules": [{"host": "a", "http": {"paths": [path]}}]}},
+        {
+            "kind": "Ingress",
+            "spec": {
+                "tls": [{"hosts": ["a"], "secretName": "tls"}],
+                "rules": [{"host": "a", "http": {"paths": [path]}}],
+            },
+        },
     ]
 
 
@@ -114,6 +122,17 @@ def test_one_control_less_is_red(path: tuple[Any, ...]) -> None:
     assert violations(objects) != []
 
 
+def test_every_part_is_taken_out_in_turn() -> None:
+    """A part that no rule misses is found, unless it is known as harmless; true is turned to false, too."""
+    whole = good()
+    whole[0]["spec"]["template"]["spec"]["unheard"] = True
+
+    tried, found = unguarded(whole)
+
+    assert tried > 150
+    assert found == [f"{how} Deployment/spec/template/spec/unheard" for how in ("without", "turned")]
+
+
 def put(*path: Any, value: Any) -> Callable[[list[Object]], None]:
     """Return what puts *value* at *path* of the objects."""
 
@@ -145,9 +164,13 @@ ALL_OF_THEM = [{"namespaceSelector": {"matchLabels": {"name": "kube-system"}}}]
         (put(2, "spec", "ingress", 0, "from", value=[{"namespaceSelector": {}}]), "ingress rule for everybody"),
         (put(2, "spec", "ingress", 0, "from", 0, "podSelector", "matchLabels", value={}), "rule for everybody"),
         (put(2, "spec", "egress", 0, "to", value=ALL_OF_THEM), "all pods of a namespace"),
+        (put(2, "spec", "podSelector", "matchLabels", value={"app": "other"}), "chooses its pods"),
+        (put(2, "spec", "podSelector", value={}), "chooses its pods"),
         (put(3, "automountServiceAccountToken", value=True), "token"),
         (put(4, "spec", "type", value="LoadBalancer"), "without an Ingress"),
         (put(5, "spec", "tls", value=[]), "without TLS"),
+        (put(5, "spec", "tls", 0, "secretName", value=""), "without TLS"),
+        (put(0, *POD, "volumes", 0, value={"name": "data"}), "of no kind"),
         (put(*ROUTE, value="metrics"), "another port"),
         (put(0, *CONTAINER, "securityContext", "privileged", value=True), "unprivileged"),
         (put(0, *CONTAINER, "securityContext", "runAsUser", value=0), "user"),
