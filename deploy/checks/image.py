@@ -75,7 +75,10 @@ def check_two_builds_are_the_same() -> str:
 def check_says_what_it_is() -> str:
     """Its configuration has a user that is not root, its stop signal, its health check and the labels of OCI."""
     at, name = image()
-    config = json.loads(at.run("image", "inspect", name))[0]["Config"]
+    facts = json.loads(at.run("image", "inspect", name))[0]
+    config = facts["Config"]
+    health = config.get("Healthcheck") or facts.get("Healthcheck")  # Docker's place, and podman's
+    assert health and health["Test"] == ["CMD", "atraso-health"], health
     assert config["User"] == "10001:10001", config["User"]
     assert config["StopSignal"] in ("SIGTERM", "15"), config["StopSignal"]
     assert config["Entrypoint"] == ["atraso"], config["Entrypoint"]

@@ -11,6 +11,7 @@ import sys
 import boto3
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse as Scaling
 from moto.cloudwatch.responses import CloudWatchResponse
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 REGION = "sa-east-1"
@@ -33,6 +34,16 @@ def complete() -> None:
 
         Scaling.register_scalable_target = remember
         Scaling.list_tags_for_resource = lambda self: json.dumps({"Tags": tags.get(self._get_param("ResourceARN"), {})})
+    # It keeps what a rule of a security group is for where the rule names addresses, and loses it with the others.
+    begin = SecurityGroupRule.__init__
+
+    def keep(self: SecurityGroupRule, *args: object, **named: object) -> None:
+        begin(self, *args, **named)
+        held = [one for one in (*args, *named.values()) if isinstance(one, dict) and "Description" in one]
+        self.said = held[0]["Description"] if held else None
+
+    SecurityGroupRule.__init__ = keep
+    SecurityGroupRule.description = property(lambda self: self.said)
 
 
 def main(bucket: str, domain: str) -> None:
