@@ -102,6 +102,22 @@ def check_refuses_to_start_without_authentication() -> str:
     raise AssertionError("it served whoever came")
 
 
+def check_notebook_refuses_to_start_without_a_token() -> str:
+    """The notebook's image ends with exit code 2 without a token, or with one that could be guessed."""
+    at, _ = image()
+    name = build("notebook", at)
+    for token in ((), ("--env", "JUPYTER_TOKEN=short")):
+        try:
+            at.run("run", "--rm", "--network", "host", "--no-healthcheck", *token, name)
+        except CommandFailed as refusal:
+            assert refusal.code == 2, refusal
+            assert "JUPYTER_TOKEN" in refusal.said, refusal
+            said = refusal.said.strip()
+        else:
+            raise AssertionError("it let in whoever came")
+    return said
+
+
 def check_runs_locked_down() -> str:
     """Read-only, without capabilities, as uid 10001 and without a shell it is ready within 3 s and answers."""
     at, name = image()
