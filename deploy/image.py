@@ -42,13 +42,20 @@ class Source:
     at_s: int
 
     @property
+    def labels(self) -> dict[str, str]:
+        """Return it as an image says it."""
+        created = datetime.fromtimestamp(self.at_s, UTC).isoformat().replace("+00:00", "Z")
+        values = {"version": self.version, "revision": self.revision, "created": created}
+        return {f"org.opencontainers.image.{name}": value for name, value in values.items()}
+
+    @property
     def arguments(self) -> list[str]:
         """Return it as arguments of the build."""
-        created = datetime.fromtimestamp(self.at_s, UTC).isoformat().replace("+00:00", "Z")
-        values = {
-            "VERSION": self.version, "REVISION": self.revision, "CREATED": created, "SOURCE_DATE_EPOCH": str(self.at_s),
-        }  # fmt: skip
-        return [word for name, value in values.items() for word in ("--build-arg", f"{name}={value}")]
+        values = {name.rpartition(".")[2].upper(): value for name, value in self.labels.items()}
+        values["SOURCE_DATE_EPOCH"] = str(self.at_s)
+        told = [word for name, value in values.items() for word in ("--build-arg", f"{name}={value}")]
+        # Said once more: an older buildah takes a LABEL from its cache although the ARG in it has another value.
+        return told + [word for name, value in self.labels.items() for word in ("--label", f"{name}={value}")]
 
 
 def source() -> Source:

@@ -12,7 +12,7 @@ from deploy import base
 from deploy.checks import CommandFailed
 from deploy.containers import KEY_KNOWN_AFTER_S, Container, started
 from deploy.engine import Engine, engine
-from deploy.image import build, size_bytes
+from deploy.image import build, size_bytes, source
 from deploy.layers import differences, files_of
 from deploy.load import Clients
 
@@ -88,7 +88,8 @@ def check_says_what_it_is() -> str:
     assert list(config["ExposedPorts"]) == ["5000/tcp"], config["ExposedPorts"]
     labels = {key.rpartition(".")[2]: value for key, value in config["Labels"].items() if "opencontainers" in key}
     assert {"title", "description", "licenses", "version", "revision", "created", "name"} <= set(labels), labels
-    assert "unknown" not in labels.values(), labels
+    said = {key: config["Labels"].get(key) for key in source().labels}
+    assert said == source().labels, f"it says {said}, and this is {source().labels}"
     return f"version {labels['version']}, revision {labels['revision'][:12]}, created {labels['created']}"
 
 
