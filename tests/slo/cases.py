@@ -216,10 +216,10 @@ def _silences(name: str, objective: Events) -> Iterator[Case]:
         }  # fmt: skip
     counter = next(iter(objective.counters))
     yield {
-        "name": f"{name}: told after 4.5 minutes of nothing, not before",
+        "name": f"{name}: told after 5 minutes of nothing, not before",
         "interval": "15s",
         "input_series": [{"series": counter, "values": "0+3x40 120x40"}],
-        "promql_expr_test": [_asked(query, "14m15s", []), _asked(query, "14m30s", [(labels, 1)])],
+        "promql_expr_test": [_asked(query, "14m45s", []), _asked(query, "15m", [(labels, 1)])],
     }
 
 

@@ -49,7 +49,7 @@ Beside them:
 
 - `{down}` (page): Prometheus can scrape no instance for half a minute. A service that is stopped counts no errors,
   so no ratio could tell it.
-- `{nodata}` (ticket): for four minutes nothing came that could be judged. No traffic is no proof of health.
+- `{nodata}` (ticket): for five minutes nothing came that could be judged. No traffic is no proof of health.
 - `{watchdog}` always fires, and goes to a receiver of its own: point that at what alarms when it stops coming.
 
 Pages go out after five seconds and again each hour; tickets are gathered for a minute and told once a day. Of one
