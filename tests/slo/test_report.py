@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from atraso.cli.slo import slo
+from atraso.cli.slo_text import share
 from atraso.slo.history import HistoryError, ask, read_history
 from atraso.slo.loading import load_promise
 from atraso.slo.report import BROKEN, KEPT, UNKNOWN, Kept, report
@@ -224,6 +225,13 @@ def test_the_command_prints_budgets_worst_hours_and_the_verdict(tmp_path: Path) 
     assert "40 of 1,000 bad (4 %), 4,000 % of the budget" in broken.stdout
     assert "no data" in broken.stdout
     assert "availability: 1 hour without anything to judge" in well.stdout
+
+
+def test_a_small_share_is_not_told_as_none() -> None:
+    """Shares are cut, never rounded up to what was not reached, and one that is there never becomes nothing."""
+    shares = [share(Decimal(value), 2) for value in ("0.99999", "0.00012", "0.00001", "0", "1")]
+
+    assert shares == ["99.99 %", "0.01 %", "<0.01 %", "0 %", "100 %"]
 
 
 def test_the_command_gives_json_and_keeps_the_answer(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def ask(url: str, start_s: int, end_s: int) -> bytes:
     except (OSError, ValueError, HTTPException) as error:
         why = str(getattr(error, "reason", error)).strip()
         raise HistoryError(
-            f"no Prometheus answers at {address} ({why}): say where it is with --prometheus URL, or use --range FILE.json"
+            f"no Prometheus answers at {address} ({why}): say where it is with --prometheus URL, or give --range FILE"
         ) from None
 
 
