@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -22,6 +23,7 @@ import pytest
 from atraso.artefact.bundle import BUNDLED, read_manifest
 from atraso.artefact.golden import differences
 from atraso.cli.probing import Door, probe
+from atraso.core.addresses import bearer
 from tests.serving.processes import clean_environment, eventually, service
 
 COMMAND = (sys.executable, "-m", "atraso", "probe")
@@ -222,16 +224,28 @@ def test_a_prober_counts_for_prometheus_until_it_is_stopped() -> None:
 
 
 def test_mistakes_are_told_in_a_sentence() -> None:
-    """An address that is none, and a port for metrics that is in use."""
+    """Addresses that are none, a key that is none, and a port for metrics that is in use."""
     with pretending(Pretender(card(), golden_answers())) as url:
         taken = url.rpartition(":")[2]
-        for arguments, words in (
-            (["--url", "localhost:5000", "--once"], "not the address of a service"),
-            (["--url", url, "--metrics-port", taken], "choose another with --metrics-port"),
+        for arguments, key, words in (
+            (["--url", "localhost:5000", "--once"], "", "not the address of a service"),
+            (["--url", "http://127.0.0.1:99999", "--once"], "", "not the address of a service"),
+            (["--url", "http://exa mple", "--once"], "", "not the address of a service"),
+            (["--url", url, "--once"], "a key\nof two lines", "characters in it that no key has"),
+            (["--url", url, "--metrics-port", taken], "", "choose another with --metrics-port"),
         ):
-            done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60)
+            done = subprocess.run(
+                [*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60,
+                env={**os.environ, "ATRASO_KEY": key},
+            )  # fmt: skip
             assert (done.returncode, done.stdout) == (2, "")
             assert words in done.stderr
+            assert "two lines" not in done.stderr
+
+
+def test_a_key_from_a_file_is_taken_without_the_end_of_its_line() -> None:
+    """Secrets that are mounted as files, or made with echo, end in one."""
+    assert bearer("atraso_1a2b3c4d_x\n") == "Bearer atraso_1a2b3c4d_x"
 
 
 def test_not_a_number_differs() -> None:
