@@ -128,7 +128,7 @@ def _more_good_than_all(name: str, objective: Events) -> Case:
         "name": f"{name}: where more were good than there were, none was bad",
         "interval": "1m",
         "input_series": [
-            {"series": counter, "values": f"0+{10 * (of_good + of_bad) * (1 if of_bad else 2):g}x375"}
+            {"series": counter, "values": f"0+{10 * (of_good + of_bad) * (1 if of_bad else 3):g}x375"}
             for counter, (of_good, of_bad, _) in objective.counters.items()
         ],
         "promql_expr_test": [
