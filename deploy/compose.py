@@ -22,6 +22,8 @@ from deploy.image import build, image_name, is_current, source
 
 FILE = ROOT / "deploy" / "compose.yaml"
 ENV_FILE = ROOT / "deploy" / ".env"
+NAME = "atraso"
+NEW_KEY = "atraso keys create --name operations-desk --role predict"
 SECRETS = (
     "POSTGRES_PASSWORD", "JUPYTER_TOKEN", "LDAP_PASSWORD", "ALICE_PASSWORD", "BOB_PASSWORD", "GRAFANA_PASSWORD",
 )  # fmt: skip
@@ -34,6 +36,11 @@ EXAMPLE = """\b
 Example:
   python -m deploy.compose up --profile directory
 """
+
+
+def project_here() -> tuple[Path, str]:
+    """Return file of variables and name of the project: compose's own COMPOSE_ENV_FILES and COMPOSE_PROJECT_NAME."""
+    return Path(os.environ.get("COMPOSE_ENV_FILES") or ENV_FILE), os.environ.get("COMPOSE_PROJECT_NAME") or NAME
 
 
 def write_env(path: Path, profiles: tuple[str, ...], changes: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -92,7 +99,7 @@ def daemon(at: Engine) -> Iterator[dict[str, str]]:
 class Project:
     """The services of the compose file under a project's name, with the variables of one file."""
 
-    def __init__(self, at: Engine, told: Mapping[str, str], env_file: Path = ENV_FILE, name: str = "atraso") -> None:
+    def __init__(self, at: Engine, told: Mapping[str, str], env_file: Path, name: str = NAME) -> None:
         self._at, self._env = at, {**os.environ, **at.env, **told, "COMPOSE_PROJECT_NAME": name}
         self._command = (*compose_command(), "-f", str(FILE), "--env-file", str(env_file), "-p", name)
 
@@ -156,15 +163,17 @@ def up(profiles: tuple[str, ...]) -> None:
     at = engine()
     compose_command()
     prepare(at, profiles)
-    variables = write_env(ENV_FILE, profiles)
+    env_file, name = project_here()
+    variables = write_env(env_file, profiles)
     ENV_FILE.with_name("flights").mkdir(exist_ok=True)
     with daemon(at) as told:
-        Project(at, told).up()
-        name = Project(at, told).do("ps", "-q", "api").strip()
+        project = Project(at, told, env_file, name)
+        project.up()
+        container = project.do("ps", "-q", "api").strip()
     port, notebook = variables.get("ATRASO_PORT", "5000"), variables.get("NOTEBOOK_PORT", "8881")
     click.echo(f"the service     http://127.0.0.1:{port}  (who may ask has a key)")
-    click.echo(f"a key           {at.runner} exec {name[:12]} atraso keys create --name operations-desk --role predict")
-    click.echo(f"the notebook    http://127.0.0.1:{notebook}/lab  (its token is JUPYTER_TOKEN in deploy/.env)")
+    click.echo(f"a key           {at.runner} exec {container[:12]} {NEW_KEY}")
+    click.echo(f"the notebook    http://127.0.0.1:{notebook}/lab  (its token is JUPYTER_TOKEN in {_shown(env_file)})")
     if "monitoring" in profiles:
         click.echo(
             f"Grafana         http://127.0.0.1:{variables.get('GRAFANA_PORT', '3000')}  (admin, GRAFANA_PASSWORD)"
@@ -175,9 +184,17 @@ def up(profiles: tuple[str, ...]) -> None:
 @click.option("--volumes", is_flag=True, help="Remove what was kept, too: predictions, keys, notebooks.")
 def down(volumes: bool) -> None:
     """Stop and remove everything; what was kept stays, unless --volumes is said."""
+    env_file, name = project_here()
+    if not env_file.exists():
+        click.echo(f"nothing to stop: there is no {_shown(env_file)}, which `make compose-up` writes")
+        return
     at = engine()
     with daemon(at) as told:
-        Project(at, told).down(volumes=volumes)
+        Project(at, told, env_file, name).down(volumes=volumes)
+
+
+def _shown(file: Path) -> str:
+    return str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else str(file)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,10 @@ def check_two_builds_are_the_same() -> str:
 def check_says_what_it_is() -> str:
     """Its configuration has a user that is not root, its stop signal, its health check and the labels of OCI."""
     at, name = image()
-    config = json.loads(at.run("image", "inspect", name))[0]["Config"]
+    facts = json.loads(at.run("image", "inspect", name))[0]
+    config = facts["Config"]
+    health = config.get("Healthcheck") or facts.get("Healthcheck")  # Docker's place, and podman's
+    assert health and health["Test"] == ["CMD", "atraso-health"], health
     assert config["User"] == "10001:10001", config["User"]
     assert config["StopSignal"] in ("SIGTERM", "15"), config["StopSignal"]
     assert config["Entrypoint"] == ["atraso"], config["Entrypoint"]
@@ -97,6 +100,22 @@ def check_refuses_to_start_without_authentication() -> str:
         assert "ATRASO_AUTH=keys" in refusal.said, refusal
         return refusal.said.strip()
     raise AssertionError("it served whoever came")
+
+
+def check_notebook_refuses_to_start_without_a_token() -> str:
+    """The notebook's image ends with exit code 2 without a token, or with one that could be guessed."""
+    at, _ = image()
+    name = build("notebook", at)
+    for token in ((), ("--env", "JUPYTER_TOKEN=short")):
+        try:
+            at.run("run", "--rm", "--network", "host", "--no-healthcheck", *token, name)
+        except CommandFailed as refusal:
+            assert refusal.code == 2, refusal
+            assert "JUPYTER_TOKEN" in refusal.said, refusal
+            said = refusal.said.strip()
+        else:
+            raise AssertionError("it let in whoever came")
+    return said
 
 
 def check_runs_locked_down() -> str:
