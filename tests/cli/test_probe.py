@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -54,7 +55,7 @@ class Pretender:
 
 
 @contextmanager
-def pretending(pretender: Pretender) -> Iterator[str]:
+def pretending(pretender: Pretender, port: int = 0) -> Iterator[str]:
     """Run it and yield its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -78,7 +79,7 @@ def pretending(pretender: Pretender) -> Iterator[str]:
         def log_message(self, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -221,6 +222,26 @@ def test_a_prober_counts_for_prometheus_until_it_is_stopped() -> None:
     assert prober.returncode == 0
     assert len(said.splitlines()) >= 3
     assert "equal" in total
+
+
+def test_a_service_that_comes_up_is_waited_for() -> None:
+    """With --patience what fails before the first answer is told and not counted."""
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    over = subprocess.run(
+        [*COMMAND, "--url", url, "--once", "--patience", "0.5", "--every", "0.1"], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert over.returncode == 1
+    assert over.stderr.count("waiting for the service (GET /v1/model: [Errno 111] Connection refused)") >= 2
+    patient = [*COMMAND, "--url", url, "--once", "--patience", "60", "--every", "0.1"]
+    prober = subprocess.Popen(patient, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert prober.stderr is not None
+    assert "waiting" in prober.stderr.readline()
+    with pretending(Pretender(card(), golden_answers()), port):
+        said, _ = prober.communicate(timeout=60)
+    assert (prober.returncode, "equal" in said) == (0, True)
 
 
 def test_mistakes_are_told_in_a_sentence() -> None:
