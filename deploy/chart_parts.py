@@ -19,7 +19,7 @@ Path = tuple[str | int, ...]
 NO_CONTROL = {"PrometheusRule", "ServiceMonitor"}
 # Where an object lies and what is in it -> why the service is no less safe without it.
 POD, CONTAINER = "Deployment/spec/template/spec", "Deployment/spec/template/spec/containers/0"
-PROBER = f"{POD}/containers/1"
+PROBER = f"{POD}/initContainers(/0)?"
 HARMLESS = {
     rf"\w+/(metadata.*|apiVersion)|Deployment/spec/template/metadata/labels/.*|{CONTAINER}/name": (
         "names that nothing chooses by"
@@ -44,7 +44,7 @@ HARMLESS = {
     ),
     rf"{CONTAINER}/(imagePullPolicy|ports/0|ports/\d/protocol)": "the image is named by digest; a port is no rule",
     rf"{CONTAINER}/\w+Probe/(periodSeconds|failureThreshold|timeoutSeconds)": "Kubernetes' own pace then",
-    rf"{PROBER}(/(name|image|imagePullPolicy|(args|ports|env|livenessProbe|volumeMounts).*))?": (
+    rf"{PROBER}(/(name|image|\w+Policy|(args|ports|env|livenessProbe|volumeMounts).*))?": (
         "it asks and guards nothing; that it is silent is told by an alert"
     ),
     rf"{CONTAINER}/env/\d+(/value|/valueFrom.*)?": "a setting; those that guard something have rules of their own",

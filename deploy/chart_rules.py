@@ -115,7 +115,8 @@ def _volumes(pod: Object) -> Iterator[str]:
 
 
 def _only_read(pod: Object, volume: str) -> bool:
-    mounts = [mount for container in pod["containers"] for mount in container.get("volumeMounts", ())]
+    containers = [*pod.get("initContainers", ()), *pod["containers"]]
+    mounts = [mount for container in containers for mount in container.get("volumeMounts", ())]
     return all(mount.get("readOnly") for mount in mounts if mount["name"] == volume)
 
 
