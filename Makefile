@@ -64,8 +64,10 @@ run: $(VENV)/.base ## API and page on http://127.0.0.1:5000 (PORT=, WORKERS=)
 train: $(VENV)/.dev ## Train the bundled SCL artefact again, to the same checksum, from DATA=
 	$(BIN)/atraso train --source scl --data $(DATA) --out src/atraso/artefact/bundled --replace
 
-observe: $(VENV)/.dev ## The service with Prometheus and Alertmanager on loopback, alerts printed (PORT=, WORKERS=, FASTER=60)
-	@exec $(BIN)/python -m scripts.observe --port $(PORT) --workers $(WORKERS) --faster $(or $(FASTER),1)
+observe: $(VENV)/.dev ## The service with Prometheus and Alertmanager on loopback, alerts printed (PORT=, PROMETHEUS_PORT=, FASTER=60)
+	@exec $(BIN)/python -m scripts.observe --port $(PORT) --workers $(WORKERS) --faster $(or $(FASTER),1) \
+	  --prometheus-port $(or $(PROMETHEUS_PORT),9090) --alertmanager-port $(or $(ALERTMANAGER_PORT),9093) \
+	  --webhook-port $(or $(WEBHOOK_PORT),9095)
 
 # --- work -------------------------------------------------------------------------------------------------------
 test: $(VENV)/.dev ## Install what the tests need, then run them all

@@ -19,6 +19,7 @@ Path = tuple[str | int, ...]
 NO_CONTROL = {"PrometheusRule", "ServiceMonitor"}
 # Where an object lies and what is in it -> why the service is no less safe without it.
 POD, CONTAINER = "Deployment/spec/template/spec", "Deployment/spec/template/spec/containers/0"
+PROBER = f"{POD}/initContainers(/0)?"
 HARMLESS = {
     rf"\w+/(metadata.*|apiVersion)|Deployment/spec/template/metadata/labels/.*|{CONTAINER}/name": (
         "names that nothing chooses by"
@@ -30,7 +31,7 @@ HARMLESS = {
     r"(ServiceAccount|Service|Ingress|HorizontalPodAutoscaler)": "a whole object that opens something is gone",
     r"Service/spec.*|Ingress/spec/(ingressClassName|rules/.*/(path|pathType|name))": "what leads nowhere is closed",
     r"NetworkPolicy/spec/(in|e)gress(/\d+)?|NetworkPolicy/spec/egress/0/to/0/namespaceSelector": "fewer may pass",
-    r"NetworkPolicy/spec/egress/0/ports/\d": "fewer may pass",
+    r"NetworkPolicy/spec/(egress/0|ingress/1)/ports/\d": "fewer may pass",
     r"NetworkPolicy/.*/protocol": "it is TCP then",
     r"PodDisruptionBudget/spec/(maxUnavailable|unhealthyPodEvictionPolicy|selector/matchLabels/.*)": (
         "one replica must stay then; who is chosen has a rule"
@@ -43,6 +44,9 @@ HARMLESS = {
     ),
     rf"{CONTAINER}/(imagePullPolicy|ports/0|ports/\d/protocol)": "the image is named by digest; a port is no rule",
     rf"{CONTAINER}/\w+Probe/(periodSeconds|failureThreshold|timeoutSeconds)": "Kubernetes' own pace then",
+    rf"{PROBER}(/(name|image|\w+Policy|(args|ports|env|livenessProbe|volumeMounts).*))?": (
+        "it asks and guards nothing; that it is silent is told by an alert"
+    ),
     rf"{CONTAINER}/env/\d+(/value|/valueFrom.*)?": "a setting; those that guard something have rules of their own",
     rf"{CONTAINER}/volumeMounts(/\d(/name|/mountPath)?)?|{POD}/volumes(/\d(/name)?)?": "there is less to write to",
     rf"{POD}/volumes/\d/persistentVolumeClaim/claimName": "the cluster refuses it",

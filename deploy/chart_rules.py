@@ -62,7 +62,9 @@ def _deployment(deployment: Object, by_kind: dict[str, list[Object]]) -> list[st
         found += [
             f"container {container['name']}: {what}" for what in _container(container, pod.get("securityContext", {}))
         ]
-    for container in pod["containers"]:
+    serving = [one for one in pod["containers"] if any(port["name"] == "http" for port in one.get("ports", ()))]
+    found += [] if serving else ["no container of its pods answers requests"]
+    for container in serving:
         found += [f"container {container['name']}: {what}" for what in _life(container)]
     chosen = [at(one, "spec", "podSelector", "matchLabels") for one in by_kind.get("NetworkPolicy", ())]
     if not any(choice and choice.items() <= labels for choice in chosen):
@@ -113,7 +115,8 @@ def _volumes(pod: Object) -> Iterator[str]:
 
 
 def _only_read(pod: Object, volume: str) -> bool:
-    mounts = [mount for container in pod["containers"] for mount in container.get("volumeMounts", ())]
+    containers = [*pod.get("initContainers", ()), *pod["containers"]]
+    mounts = [mount for container in containers for mount in container.get("volumeMounts", ())]
     return all(mount.get("readOnly") for mount in mounts if mount["name"] == volume)
 
 
@@ -138,7 +141,10 @@ def _container(container: Object, of_pod: Object) -> Iterator[str]:
         if {"cpu", "memory"} - set(at(container, "resources", name)):
             yield f"it has no {name} of processor and memory"
     for variable in container.get("env") or ():
-        if any(word in variable["name"] for word in ("PASSWORD", "SIGNING_KEY", "LEDGER_URL")) and "value" in variable:
+        if (
+            any(word in variable["name"] for word in ("PASSWORD", "SIGNING_KEY", "LEDGER_URL", "ATRASO_KEY"))
+            and "value" in variable
+        ):
             yield f"{variable['name']} stands in the manifest instead of a Secret"
         if variable["name"] == "ATRASO_INSECURE" or variable == {"name": "ATRASO_AUTH", "value": "none"}:
             yield "it asks nobody who calls"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -27,6 +28,9 @@ NEW_KEY = "atraso keys create --name operations-desk --role predict"
 SECRETS = (
     "POSTGRES_PASSWORD", "JUPYTER_TOKEN", "LDAP_PASSWORD", "ALICE_PASSWORD", "BOB_PASSWORD", "GRAFANA_PASSWORD",
 )  # fmt: skip
+# The prober's, which the service makes once it is up; until then the file needs something in its place.
+PROBER_KEY, NOT_MADE_YET = "PROBER_KEY", "not-made-yet"
+NEW_PROBER_KEY = ("atraso", "keys", "create", "--name", "prober", "--role", "predict", "--json")
 # Profile -> the images it needs besides those of the small set.
 SMALL = ("service", "notebook", "postgres")
 PROFILES = {"directory": ("directory",), "monitoring": ("prometheus", "alertmanager")}
@@ -51,6 +55,7 @@ def write_env(path: Path, profiles: tuple[str, ...], changes: Mapping[str, str] 
     found = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line) if path.exists() else {}
     for name in SECRETS:
         found.setdefault(name, secrets.token_hex(24))
+    found.setdefault(PROBER_KEY, NOT_MADE_YET)
     found["ATRASO_VERSION"] = source().version
     found["ATRASO_AUTH"] = "keys,ldap" if "directory" in profiles else "keys"
     found["COMPOSE_PROFILES"] = ",".join(profiles)
@@ -141,6 +146,15 @@ class Project:
             subprocess.run(command, env=self._env, capture_output=True, check=False)
 
 
+def key_of_prober(project: Project, had: str) -> str:
+    """Return a key that the service of *project*, which is up, knows the prober by: the one it *had*, or a new one."""
+    known = json.loads(project.do("exec", "-T", "api", "atraso", "keys", "list", "--json"))
+    if any(had.startswith(f"{key['prefix']}_") and key["status"] == "active" for key in known):
+        return had
+    made: str = json.loads(project.do("exec", "-T", "api", *NEW_PROBER_KEY))["key"]
+    return made
+
+
 def prepare(at: Engine, profiles: tuple[str, ...]) -> None:
     """Build the images that are needed; those of this commit that are there already are taken as they are."""
     for target in (*SMALL, *(stage for profile in profiles for stage in PROFILES[profile])):
@@ -168,6 +182,9 @@ def up(profiles: tuple[str, ...]) -> None:
     ENV_FILE.with_name("flights").mkdir(exist_ok=True)
     with daemon(at) as told:
         project = Project(at, told, env_file, name)
+        if "monitoring" in profiles:
+            project.up("api")
+            write_env(env_file, profiles, {PROBER_KEY: key_of_prober(project, variables[PROBER_KEY])})
         project.up()
         container = project.do("ps", "-q", "api").strip()
     port, notebook = variables.get("ATRASO_PORT", "5000"), variables.get("NOTEBOOK_PORT", "8881")

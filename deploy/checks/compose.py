@@ -17,7 +17,17 @@ from typing import Any
 import yaml
 
 from deploy.checks import ROOT, CommandFailed, NotRun, run, tool
-from deploy.compose import FILE, NEW_KEY, Project, compose_command, daemon, prepare, write_env
+from deploy.compose import (
+    FILE,
+    NEW_KEY,
+    PROBER_KEY,
+    Project,
+    compose_command,
+    daemon,
+    key_of_prober,
+    prepare,
+    write_env,
+)
 from deploy.compose_rules import violations
 from deploy.containers import KEY_KNOWN_AFTER_S, asked, free_port
 from deploy.engine import Engine, engine
@@ -187,9 +197,13 @@ def check_directory_lets_people_in() -> str:
 
 
 def check_monitoring_watches() -> str:
-    """Prometheus takes the generated rules and sees the service up; Alertmanager is ready, and Prometheus knows it."""
+    """Prometheus takes the generated rules, sees the service up and golden answers equal, and knows Alertmanager."""
     _needs_rules()
     with brought_up("monitoring", services=("prometheus", "alertmanager")) as up:
+        key = key_of_prober(up.project, up.variables[PROBER_KEY])
+        write_env(Path(up.env["COMPOSE_ENV_FILES"]), ("monitoring",), {PROBER_KEY: key})
+        assert key_of_prober(up.project, key) == key, "a key that counts is not made again"
+        up.project.up("prober")
 
         def told(path: str) -> Any:
             return json.loads(up.inside("api", "python", "-c", ASK_PROMETHEUS, path))["data"]
@@ -198,14 +212,19 @@ def check_monitoring_watches() -> str:
             found = told("/api/v1/query?query=up%7Bjob%3D%22atraso%22%7D")["result"]
             return bool(found) and found[0]["value"][1] == "1"
 
+        def probed() -> bool:
+            found = told("/api/v1/query?query=atraso_probe_total%7Bresult%3D%22equal%22%7D")["result"]
+            return bool(found) and float(found[0]["value"][1]) > 0
+
         took_s = _until(watched, 60.0)
+        probed_s = _until(probed, 90.0)
         groups = told("/api/v1/rules")["groups"]
         wrong = [rule["name"] for group in groups for rule in group["rules"] if rule.get("lastError")]
         assert groups and not wrong, wrong
         managers = told("/api/v1/alertmanagers")["activeAlertmanagers"]
         assert len(managers) == 1, managers
     rules_read = sum(len(group["rules"]) for group in groups)
-    return f"the service seen up after {took_s:.0f} s, {rules_read} rules taken, 1 Alertmanager"
+    return f"up after {took_s:.0f} s, golden answers {probed_s:.0f} s later, {rules_read} rules taken, 1 Alertmanager"
 
 
 def check_grafana_shows_the_dashboard() -> str:

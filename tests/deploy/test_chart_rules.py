@@ -145,6 +145,7 @@ def put(*path: Any, value: Any) -> Callable[[list[Object]], None]:
 ROUTE = (5, "spec", "rules", 0, "http", "paths", 0, "backend", "service", "port", "name")
 SECRET = [AUTH, {"name": "ATRASO_LEDGER_URL", "value": "postgresql://u:p@h/n"}]
 TOKENS = [{"name": "ATRASO_AUTH", "value": "keys,jwt"}, LEDGER]
+KEY, MODELS = {"name": "ATRASO_KEY", "value": "atraso_x"}, {"name": "models", "mountPath": "/models"}
 ALL_OF_THEM = [{"namespaceSelector": {"matchLabels": {"name": "kube-system"}}}]
 
 
@@ -183,6 +184,9 @@ ALL_OF_THEM = [{"namespaceSelector": {"matchLabels": {"name": "kube-system"}}}]
         (put(0, *CONTAINER, "volumeMounts", 1, "readOnly", value=False), "can be written to"),
         (put(0, *POD, "volumes", 0, value={"name": "x", "hostPath": {"path": "/"}}), "forbidden"),
         (put(0, *POD, "initContainers", value=[{"name": "x"}]), "container x"),
+        (put(0, *POD, "initContainers", value=[{"name": "x", "env": [KEY]}]), "ATRASO_KEY stands in the manifest"),
+        (put(0, *POD, "initContainers", value=[{"name": "x", "volumeMounts": [MODELS]}]), "can be written to"),
+        (put(0, *CONTAINER, "ports", value=[{"name": "metrics", "containerPort": 5001}]), "answers requests"),
     ],
 )
 def test_what_is_worse_is_named(change: Callable[[list[Object]], object], says: str) -> None:

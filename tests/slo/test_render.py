@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -74,6 +75,26 @@ def test_every_query_of_rules_and_dashboard_is_understood() -> None:
     for query in asked:
         promql_parser.parse(query)
         assert set(NAME.findall(query)) <= recorded
+
+
+def test_every_panel_and_every_query_of_the_dashboard_has_a_name_of_its_own() -> None:
+    """Panels have different numbers and queries of a panel different letters, places do not overlap, none is empty."""
+    panels = json.loads(dashboard_json(PROMISE))["panels"]
+    numbers = [panel["id"] for panel in panels]
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        letters = [target["refId"] for target in panel.get("targets", [])]
+        at = panel["gridPos"]
+        place = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
+
+        assert all(letters)
+        assert len(set(letters)) == len(letters)
+        assert bool(letters) == (panel["type"] != "row")
+        assert panel["title"]
+        assert not place & taken
+        taken |= place
+    assert min(numbers) > 0
+    assert len(set(numbers)) == len(numbers)
 
 
 def test_each_recorded_series_is_of_one_rule() -> None:

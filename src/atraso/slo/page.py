@@ -49,7 +49,7 @@ Beside them:
 
 - `{down}` (page): Prometheus can scrape no instance for half a minute. A service that is stopped counts no errors,
   so no ratio could tell it.
-- `{nodata}` (ticket): for four minutes nothing came that could be judged. No traffic is no proof of health.
+- `{nodata}` (ticket): for five minutes nothing came that could be judged. No traffic is no proof of health.
 - `{watchdog}` always fires, and goes to a receiver of its own: point that at what alarms when it stops coming.
 
 Pages go out after five seconds and again each hour; tickets are gathered for a minute and told once a day. Of one
@@ -63,7 +63,10 @@ COUNTING = """\
   an exceeded quota (429) are in neither number: they neither spend nor dilute. Health checks and scrapes are left
   out, or they would outnumber the requests of a quiet night.
 - **Latency is a share of requests under a bound**, never a percentile of percentiles; each bound is that of a bucket
-  of `atraso_request_seconds`. That metric has no outcome, so refusals count here with the time they took.
+  of `atraso_request_seconds`, which runs from a request's last byte, so no client can spend it by being slow. It has no
+  outcome, so refusals count as what they are, answers within their time: a client's mistakes hardly ever spend this
+  budget but can thin it, which we take because availability's numbers show such a flood, and an outcome on every bucket
+  would make five times as many series of it.
 - **Long windows are weighted by requests.** They add up events; the mean of five-minute ratios would let an empty night
   outweigh a busy noon. `atraso slo report` says so where the two differ by more than a tenth.
 - **Timeslices** (freshness, calibration) are samples of a number, each good or bad; the budget is time. Where the
