@@ -136,12 +136,16 @@ def _running(folder: Path, ports: Ports, workers: int, faster: int) -> Iterator[
         "prometheus": f"{prometheus}/-/ready",
         "alertmanager": f"http://{HOST}:{ports.alertmanager}/-/ready",
     }
+    # The page and /v1/objectives tell what is left of the budgets.
+    environment = {"ATRASO_PROMETHEUS_URL": prometheus} | os.environ
     parts: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, command in commands.items():
             with (folder / f"{name}.log").open("wb") as log:
                 # Sessions of their own: Ctrl-C comes here alone, and here they are stopped in turn.
-                parts[name] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
+                parts[name] = subprocess.Popen(  # noqa: S603
+                    command, stdout=log, stderr=log, start_new_session=True, env=environment
+                )
             if name in ready:
                 _wait(name, parts[name], ready[name], folder)
         # It finds them some seconds after it is ready; until then alerts would be lost.

@@ -51,6 +51,7 @@ def error_ratios(url: str, objectives: Iterable[Objective], timeout_s: float) ->
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - http or https, see the settings
             content = answer.read(MOST_BYTES)
     except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
         raise PrometheusError(f"Prometheus refuses: {error.code} {error.reason}") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise PrometheusError(f"Prometheus does not answer: {getattr(error, 'reason', error)}") from None
