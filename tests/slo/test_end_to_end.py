@@ -111,7 +111,7 @@ def resume(watched: Observed) -> None:
 def test_a_webhook_gets_the_page_when_all_workers_stop_and_the_resolution_when_they_go_on(tmp_path: Path) -> None:
     """SIGSTOP to all workers pages by way of Prometheus and Alertmanager within 20 s; SIGCONT takes it back.
 
-    Afterwards the report finds in the same Prometheus what the rules recorded, and the service what is left of a budget.
+    Afterwards the report finds in the same Prometheus what the rules recorded, and so does the service.
     """
     page, over = r"page: firing AtrasoDown", r"page: resolved AtrasoDown"
     with observed(tmp_path) as watched:

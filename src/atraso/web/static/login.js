@@ -68,7 +68,6 @@ export function start(came) {
   };
   const open = (sentence) => {
     showError(error, null, sentence);
-    if (sentence) { who = ""; show(); }
     if (!dialog.open) dialog.showModal();
   };
   // Several may ask at once, as the parts of a view do: all of them go on.
@@ -78,7 +77,7 @@ export function start(came) {
       const others = waiting;
       waiting = (entered) => { others?.(entered); resolve(entered); };
     });
-  });
+  }, () => { who = ""; show(); });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const given = new FormData(form);
