@@ -77,10 +77,10 @@ function showDay(day) {
   const part = Number(clock(day.as_of).slice(3, 5)) / 60;
   const byNow = usual.length ? (usual[now - 1] ?? 0) * (1 - part) + usual[now] * part : 0;
   const marks = steps(Math.max(...today, ...usual, 4));
-  const height = 240;
+  const height = 252;
   const draw = (width) => {
     const x = scale(0, 24, 34, width - 10);
-    const y = scale(0, marks.at(-1), height - 26, 22);
+    const y = scale(0, marks.at(-1), height - 26, 34);
     const grid = marks.map((at) => [
       line(34, y(at), width - 10, y(at), "ground"), text(28, y(at) + 4, count(at), "axis end")]);
     const hours = [0, 6, 12, 18, 24].map((at) => text(x(at), height - 6, `${String(at).padStart(2, "0")}:00`,
@@ -91,12 +91,11 @@ function showDay(day) {
     soFar[soFar.length - 1][0] = x(now + minute / 60);
     const [endX, endY] = soFar.at(-1);
     const near = endX > width / 2;
-    // Whichever line is the lower has its words below it, so that neither crosses the other.
-    const above = !usual.length || today.at(-1) >= byNow;
-    return [...grid, ...hours, ...(usual.length ? [path(points(usual), "usual-line"),
-      text(x(24), y(usual.at(-1)) + (above ? 18 : -8), t("day.usual"), "value quiet end")] : []),
-    path(soFar, "curve-line"), svg("circle", { cx: endX, cy: endY, r: 4.5, class: "dot" }),
-    text(endX + (near ? -8 : 8), endY + (above ? -8 : 18), `${count(today.at(-1))} ${t("day.today")}`, `value${near ? " end" : ""}`)];
+    const told = [line(34, 8, 58, 8, "curve-line"), text(64, 12, t("day.today"), "axis"),
+      ...(usual.length ? [line(124, 8, 148, 8, "usual-line"), text(154, 12, t("day.usual"), "axis")] : [])];
+    return [...grid, ...hours, ...told, ...(usual.length ? [path(points(usual), "usual-line")] : []),
+      path(soFar, "curve-line"), svg("circle", { cx: endX, cy: endY, r: 4.5, class: "dot" }),
+      text(endX + (near ? -8 : 8), endY - 8, count(today.at(-1)), `value${near ? " end" : ""}`)];
   };
   const values = { today: today.at(-1), usual: Math.round(byNow), all: Math.round(usual.at(-1) ?? 0), days: day.usual_days };
   chart(byId("day-chart"), {

@@ -87,7 +87,8 @@ export function tellTrouble(place, trouble, again, { label = "", calm = false } 
   place.hidden = false;
   // Below a form it would be out of sight; and who closed the log-in by key goes on from here.
   if (!calm) place.scrollIntoView({ block: "nearest" });
-  if (!calm && document.activeElement === document.body) button.focus({ preventScroll: true });
+  const active = document.activeElement;
+  if (!calm && (active === document.body || active.closest("dialog"))) button.focus({ preventScroll: true });
   if (!trouble.waitS) return;
   let left = trouble.waitS;
   clocks.set(place, setInterval(() => {

@@ -77,9 +77,9 @@ function mark(kind, x, y) {
 }
 
 // Who tells how an objective stands, and of how long.
-function sourceWords({ source, window: period, good, total }, since) {
+function sourceWords({ source, window: period, good, total }) {
   if (source === "prometheus") return t("objective.prometheus", { days: Number.parseInt(period, 10) });
-  if (source === "service" && total) return t("objective.counted", { good: count(good), total: count(total), time: since });
+  if (source === "service" && total) return t("objective.counted", { good: count(good), total: count(total) });
   return source === "service" ? t("objective.none") : t("objective.unknown");
 }
 
@@ -110,10 +110,10 @@ function showObjectives({ objectives, since, prometheus }) {
     const known = one.measured !== null;
     const judged = known && !tooFew(one);
     return el("tr", { role: "row", class: judged && one.budget_left < 0 ? "broken" : known ? null : "unknown" },
-      el("th", { scope: "row", role: "rowheader" }, fromApi(one.title),
+      el("th", { scope: "row", role: "rowheader" }, el("span", { class: "name" }, fromApi(one.title)),
         el("span", { class: "what" }, fromApi(one.promise)), el("span", { class: "why" }, fromApi(one.reason))),
       cell("promise.target", finePercent(one.target)),
-      cell("promise.measured", known ? finePercent(one.measured) : "–", el("small", {}, sourceWords(one, start))),
+      cell("promise.measured", known ? finePercent(one.measured) : "–", el("small", {}, sourceWords(one))),
       cell("promise.left", el("span", { class: "figure" }, budgetWords(one)), judged ? budgetBar(one) : null));
   }));
 }
