@@ -264,8 +264,12 @@ function drawHours(prediction, times, shares, own, best) {
     const base = y(prediction.base_rate);
     const usual = [line(0, base, width, base, "usual-line"), line(0, 8, 24, 8, "usual-line"),
       text(32, 12, `${t("hours.usual")} ${percent(prediction.base_rate)}`, "axis")];
-    const told = [...new Set([own, best])].map((hour) =>
-      text(Math.min(Math.max(x(hour) + bar / 2, 16), width - 16), y(shares[hour]) - 6, percent(shares[hour]), "value middle"));
+    // Above the bars beside it too, which a number is wider than; and above the other number, where that is near.
+    const top = (hour) => Math.min(...[hour - 1, hour, hour + 1].map((at) => y(shares[at] ?? 0))) - 6;
+    const near = own !== best && Math.abs(x(own) - x(best)) < 40;
+    const heights = { [best]: top(best), [own]: near ? Math.min(top(own), top(best) - 16) : top(own) };
+    const told = Object.entries(heights).map(([hour, up]) =>
+      text(Math.min(Math.max(x(hour) + bar / 2, 16), width - 16), up, percent(shares[hour]), "value middle"));
     const ticks = [0, 6, 12, 18].map((hour) => text(x(hour), height - 4, times[hour], "axis"));
     return [...parts, ...usual, ...told, ...ticks];
   };
