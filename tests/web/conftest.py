@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.error
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,8 +27,13 @@ def tomorrow() -> datetime:
 
 
 def flights_of(running: Service) -> int:
-    """Return how many of tomorrow's flights a worker tells."""
-    day: Any = running.get(f"/v1/schedule?date={tomorrow().date().isoformat()}")
+    """Return how many of tomorrow's flights a worker tells; none as long as nobody keeps them yet."""
+    try:
+        day: Any = running.get(f"/v1/schedule?date={tomorrow().date().isoformat()}")
+    except urllib.error.HTTPError as error:
+        assert error.code == 503
+        error.close()
+        return 0
     return len(day["flights"])
 
 

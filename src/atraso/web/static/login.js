@@ -26,10 +26,11 @@ async function proved(kind, name, secret) {
   if (response.status === 401) throw new Error(t("login.wrong"));
   if (!response.ok) {
     const seconds = Number(response.headers.get("retry-after")) || 5;
-    if (response.status === 429) throw new Error(t("trouble.429", { seconds }));
+    if (response.status === 429) throw new Error(t("login.held", { seconds }));
+    if (response.status === 503) throw new Error(t("login.down", { seconds }));
     throw new Error(fromApi(content.detail || t("trouble.other", { status: response.status })));
   }
-  return { header: `Bearer ${content.access_token}`, who: t("who", { name, roles: content.scope }) };
+  return { header: `Bearer ${content.access_token}`, who: t(content.scope ? "who" : "who.nobody", { name, roles: content.scope }) };
 }
 
 // Whether what was shown counts: the card of the model is the smallest thing that needs somebody.
