@@ -176,13 +176,15 @@ def _running(
         "prometheus": f"{prometheus}/-/ready",
         "alertmanager": f"http://{HOST}:{ports.alertmanager}/-/ready",
     }
+    # The page and /v1/objectives tell what is left of the budgets.
+    environment = {"ATRASO_PROMETHEUS_URL": prometheus} | os.environ | told
     parts: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, command in commands.items():
             with (folder / f"{name}.log").open("wb") as log:
                 # Sessions of their own: Ctrl-C comes here alone, and here they are stopped in turn.
                 parts[name] = subprocess.Popen(  # noqa: S603
-                    command, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **told}
+                    command, stdout=log, stderr=log, start_new_session=True, env=environment
                 )
             if name in ready:
                 _wait(name, parts[name], ready[name], folder)

@@ -153,6 +153,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_open: Annotated[
         bool, Meta(description="Whether /metrics answers on the main port although systems have to log in.")
     ] = False
+    prometheus_url: Annotated[
+        Secret | None,
+        Meta(
+            description="Prometheus server with the rules of deploy/monitoring, such as http://prometheus:9090 or "
+            "https://name:password@host: asked how much of each error budget is left, for /v1/objectives and the page; "
+            "none tells what this service has counted itself since it started."
+        ),
+    ] = None
     token_life_s: Annotated[int, Meta(ge=10, le=86400, description="Life of a token of /v1/token, in seconds.")] = 900
     token_issuer: Annotated[str, Meta(min_length=1, description="`iss` and `aud` of this service's tokens.")] = "atraso"  # noqa: S105 - a name
     signing_key: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -15,8 +15,10 @@ from atraso.core.features import GROUPS
 from atraso.core.leads import LEADS
 from atraso.serving.app import create_app
 from atraso.serving.front import Front
-from atraso.serving.promise import OBJECTIVES
+from atraso.serving.pages import RISK_LEVELS
+from atraso.serving.promise import Asked
 from atraso.serving.words import LANGUAGES, WEB, words_of
+from atraso.slo.loading import load_promise
 from tests.serving.asgi import get, post
 from tests.serving.fakes import flight
 
@@ -29,7 +31,8 @@ SAME = {
 BLANK = re.compile(r"\{\w+\}")
 # Keys that are put together from closed sets, by what they begin with.
 MADE = ("nav.", "month.", "band.", "quantile.", "lead.", "basis.", "limit.", "risk.", "column.", "reason.", "mood.",
-        "stat.", "objective.", "needed.", "trouble.", "form.one.", "airport.", "compared.")  # fmt: skip
+        "stat.", "promise.", "score.", "range.", "needed.", "trouble.", "form.one.", "airport.",
+        "compared.")  # fmt: skip
 
 
 def sources(suffix: str) -> dict[str, str]:
@@ -83,7 +86,10 @@ def test_keys_that_are_put_together_are_there() -> None:
     script = TABLE["script"]
     assert {f"reason.{group}" for group in GROUPS} <= script.keys()
     assert {f"lead.{lead.name}" for lead in LEADS} <= script.keys()
-    assert {f"objective.{objective.name}" for objective in OBJECTIVES} <= script.keys()
+    assert {f"promise.{asked}" for asked in get_args(Asked)} <= script.keys()
+    assert {f"{kind}.{level}" for kind in ("risk", "range") for level in RISK_LEVELS} <= script.keys() | TABLE[
+        "page"
+    ].keys()
     assert {f"trouble.{kind}" for kind in ("down", "401", "403", "429", "503", "other")} <= script.keys()
     named = ("airline", "destination", "flight_number", "date", "time")
     assert {f"needed.{field}" for field in named} <= script.keys()
@@ -177,6 +183,19 @@ def test_the_airport_in_words_is_told_in_spanish() -> None:
         for words in now.words().values():
             spanish = SPANISH.from_api(words)
             assert not re.search(r"\b(last|of|departures|late|more|than|days|no)\b", spanish), spanish
+
+
+def test_the_objectives_are_told_in_spanish() -> None:
+    """Title, promise and reason of each objective of slo.yaml are translated, with the numbers that stand there."""
+    for objective in load_promise().objectives:
+        for sentence in (objective.title, objective.promise, objective.reason):
+            spanish = SPANISH.from_api(sentence)
+            assert spanish != sentence, objective.name
+            assert not re.search(r"\b(the|of|is|are|and|or|that|in|within)\b", spanish), spanish
+        numbers = re.findall(r"\d+(?:\.\d+)?", objective.promise)
+        assert numbers
+        told = re.findall(r"\d+(?:,\d+)?", SPANISH.from_api(objective.promise))
+        assert sorted(told) == sorted(number.replace(".", ",") for number in numbers)
 
 
 def test_numbers_are_written_as_the_language_does() -> None:

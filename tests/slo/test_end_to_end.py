@@ -15,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ class Observed:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         self.lines: list[str] = []
-        self.service, self.prometheus = 0, ""
+        self.service, self.address, self.prometheus = 0, "", ""
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -47,15 +48,20 @@ class Observed:
 
     def find(self) -> None:
         """Take note of where Prometheus is, and of the service's process, the parent of its workers."""
-        process, prometheus = self.said(r"\(process (\d+)\)"), self.said(r"Prometheus +(\S+)/alerts")
-        assert process is not None
+        service, prometheus = self.said(r"service +(\S+) \(process (\d+)\)"), self.said(r"Prometheus +(\S+)/alerts")
+        assert service is not None
         assert prometheus is not None
-        self.service, self.prometheus = int(process[1]), prometheus[1]
+        self.address, self.service, self.prometheus = service[1], int(service[2]), prometheus[1]
 
     def firing(self, alert: str) -> bool:
         """Return whether Prometheus knows of *alert* as pending or firing."""
         with urllib.request.urlopen(f"{self.prometheus}/api/v1/alerts", timeout=5) as answer:
             return f'"alertname":"{alert}"' in answer.read().decode()
+
+    def objective(self, name: str) -> Any:
+        """Return how the service says that an objective stands."""
+        with urllib.request.urlopen(f"{self.address}/v1/objectives", timeout=5) as answer:
+            return next(one for one in json.load(answer)["objectives"] if one["name"] == name)
 
 
 @contextlib.contextmanager
@@ -105,7 +111,7 @@ def resume(watched: Observed) -> None:
 def test_a_webhook_gets_the_page_when_all_workers_stop_and_the_resolution_when_they_go_on(tmp_path: Path) -> None:
     """SIGSTOP to all workers pages by way of Prometheus and Alertmanager within 20 s; SIGCONT takes it back.
 
-    Afterwards the report finds in the same Prometheus what the rules recorded.
+    Afterwards the report finds in the same Prometheus what the rules recorded, and so does the service.
     """
     page, over = r"page: firing AtrasoDown", r"page: resolved AtrasoDown"
     with observed(tmp_path) as watched:
@@ -131,3 +137,13 @@ def test_a_webhook_gets_the_page_when_all_workers_stop_and_the_resolution_when_t
         assert reported.returncode == 0, reported.stderr
         (model,) = (one for one in json.loads(reported.stdout)["objectives"] if one["name"] == "model-freshness")
         assert (model["verdict"], model["total"], model["bad"]) == ("kept", 60, 0)
+
+        # It could not know by itself how old its model was all the time.
+        told: list[Any] = []
+
+        def from_prometheus() -> bool:
+            told.append(watched.objective("model-freshness"))
+            return bool(told[-1]["source"] == "prometheus")
+
+        until(from_prometheus, 90.0, watched)
+        assert (told[-1]["measured"], told[-1]["budget_left"]) == (1, 1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import urllib.error
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.bootstrap.test_state_service import SANTIAGO, a_week, flight
+from tests.bootstrap.test_state_service import SANTIAGO, a_week, flight, moment
 from tests.identity.conftest import server
 from tests.ledger.test_service import posted
 from tests.serving.processes import Service, eventually, service
@@ -26,8 +27,13 @@ def tomorrow() -> datetime:
 
 
 def flights_of(running: Service) -> int:
-    """Return how many of tomorrow's flights a worker tells."""
-    day: Any = running.get(f"/v1/schedule?date={tomorrow().date().isoformat()}")
+    """Return how many of tomorrow's flights a worker tells; none as long as nobody keeps them yet."""
+    try:
+        day: Any = running.get(f"/v1/schedule?date={tomorrow().date().isoformat()}")
+    except urllib.error.HTTPError as error:
+        assert error.code == 503
+        error.close()
+        return 0
     return len(day["flights"])
 
 
@@ -46,7 +52,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with a ledger that knows a week of departures, and tomorrow's schedule."""
+    """A service with a ledger that knows a week of departures, one that is overdue, and tomorrow's schedule."""
     data = tmp_path_factory.mktemp("page")
     with service("--workers", "1", ATRASO_DATA=str(data), ATRASO_LEDGER="spool") as found:
         ahead = [
@@ -54,7 +60,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             | {"airline": ("LAN", "SKU")[n % 2], "destination": ("SPJC", "SCTE", "KMIA")[n % 3]}
             for n in range(BOARD)
         ]
-        reports = {"departures": [*a_week(), *ahead]}
+        overdue = flight(99, moment(minutes=30))
+        reports = {"departures": [*a_week(), overdue, *ahead]}
         eventually(lambda: posted(found, "/v1/departures", reports)[0] == 200, WITHIN_S)
         eventually(lambda: flights_of(found) == BOARD, WITHIN_S)
         yield found

@@ -142,3 +142,31 @@ def test_bad_input_is_explained_at_its_field_in_the_pages_language(chromium: Any
         fill(looked, airline="Sky", destination="Atlantis")
         page.click("#question button[type=submit]")
         assert looked.text("#destination-error") == SPANISH("unknown.destination")
+        assert page.locator("#answer").is_hidden()
+
+
+def test_a_place_is_meant_by_any_of_its_names_but_not_by_one_of_several(chromium: Any, running: Service) -> None:
+    """With the script as without: the model's own name for a place counts, of a town's two airports one is chosen."""
+    with looking(chromium, expected=("422",)) as looked:
+        page = looked.page
+        date = tomorrow().date().isoformat()
+        query = {"airline": "LAN", "flight_number": "600", "date": date, "time": "20:05"}
+        page.goto(f"http://127.0.0.1:{running.port}/?{urlencode(query | {'destination': 'Buenos Aires'})}")
+        looked.settled()
+        assert page.locator("#destination-error").inner_text() == ENGLISH("unknown.destination")
+        assert page.locator("#answer").is_hidden(), "the server answers what the script answers"
+        page.focus("#destination")
+        page.keyboard.press("End")
+        page.keyboard.type(" ")
+        assert len(page.locator("#destination-list li").all()) == 2
+        for name, code in (
+            ("Tocumen", "Panama City (PTY)"),
+            ("são paulo", "São Paulo (GRU)"),
+            ("Quito", "Quito (UIO)"),
+        ):
+            fill(looked, destination=name)
+            asked = submitted(looked)
+            assert len(asked["predictions"]) == 1
+            page.reload()
+            looked.settled()
+            assert page.input_value("#destination") == code

@@ -7,9 +7,18 @@ from urllib.parse import urlencode
 
 import pytest
 
+from atraso.bootstrap.promised import PromiseTold
+from atraso.serving.app import Worker, create_app
 from atraso.serving.headers import CONTENT_SECURITY_POLICY
 from atraso.serving.rendering import PAGE_VIEWS
+from atraso.slo.loading import load_promise
+from atraso.telemetry.cells import Board
+from atraso.telemetry.names import ROUTES, Outcome
+from tests.serving.fakes import scorer
 from tests.serving.processes import Service
+from tests.serving.raw import serving
+from tests.slo.test_standing import address as address_of
+from tests.slo.test_standing import answering, vector
 from tests.web.browser import NARROW, SCREENSHOTS, WIDE, Looked, looking
 from tests.web.conftest import BOARD, tomorrow
 
@@ -21,6 +30,7 @@ LOOKS = {
     "360-dark-es": (NARROW, "es", "dark"),
 }
 WITH_AXE = ("1440-light-en", "360-dark-es")
+MONTH = "slo:sli_error:ratio_rate30d"
 QUESTION = {"airline": "LAN", "flight_number": "600", "destination": "SPJC", "time": "20:05"}
 TRANSFERRED_MOST = 120_000
 # Before the ledger's writer has judged anything the route says 503, which the view shows as nothing.
@@ -62,7 +72,31 @@ def look_at_all(chromium: Any, port: int, look: str, how: Any, *, with_axe: bool
             for chart in charts.all():
                 assert chart.locator("svg[role=img]").get_attribute("aria-label")
                 assert chart.locator("details tbody tr").count() >= 3
+                assert chart.evaluate(_WORDS_THAT_COLLIDE) == []
+            assert page.locator(f"#view-{name}").evaluate(_CUT_OFF) == []
             page.screenshot(path=SCREENSHOTS / f"{name}-{look}.png", full_page=True)
+
+
+# Words of a chart that stand on each other, on a bar of it, or beyond its picture.
+_WORDS_THAT_COLLIDE = """(figure) => {
+  const box = (element) => element.getBoundingClientRect();
+  const whole = box(figure.querySelector("svg"));
+  const words = [...figure.querySelectorAll("svg text")];
+  const over = (a, b) => a.left < b.right - 1 && a.top < b.bottom - 1;
+  const crossing = (a, b) => over(a, b) && over(b, a);
+  const others = [...words, ...figure.querySelectorAll("svg rect.hour")];
+  return words.flatMap((word) => [
+    ...others.filter((other) => other !== word && crossing(box(word), box(other))).map((other) => other.textContent),
+    ...(box(word).left < whole.left - 1 || box(word).right > whole.right + 1 ? ["beyond"] : []),
+  ].map((other) => `${word.textContent} on ${other}`));
+}"""
+# Cells and notes whose words reach out of them, and rows of a table whose name has no room for a word.
+_CUT_OFF = """(view) => {
+  const shown = [...view.querySelectorAll("th, td, .note, .summary, .key, li")]
+    .filter((one) => one.clientWidth && !one.closest(".visually-hidden, details:not([open])"));
+  const narrow = (one) => one.matches(".promise tbody th") && one.clientWidth < 80;
+  return shown.filter((one) => one.scrollWidth > one.clientWidth + 1 || narrow(one)).map((one) => one.textContent);
+}"""
 
 
 def grave_findings(page: Any) -> list[Any]:
@@ -212,3 +246,56 @@ def _form_by_keyboard(looked: Looked) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("#old-answer #probability")
     assert "Copa Air" in looked.text("#old-answer h2")
+
+
+def test_the_promise_is_shown_as_it_is_told(chromium: Any) -> None:
+    """Each objective with its reason, what was kept, what is left, and who says so: the numbers of /v1/objectives."""
+    told = vector((MONTH, "availability", "0.0002"), (MONTH, "model-freshness", "0.02"), (MONTH, "calibration", "0"))
+    board = Board()
+    for n in range(1001):
+        board.slot(0).answered(ROUTES.index("/predict"), Outcome.OK, 0.1 if n < 4 else 0.01)
+    with answering(told) as prometheus:
+        worker = Worker(board=board, promised=PromiseTold(address_of(prometheus), 1_500_000_000.0))
+        with serving(create_app(scorer(), worker)) as running, looking(chromium, expected=("/v1/quality",)) as looked:
+            page = looked.page
+            page.goto(f"http://127.0.0.1:{running.port}/model")
+            looked.settled()
+            assert "since it started, Jul 13, 2017, 10:40 PM" in looked.text("#promise-note").replace("\u202f", " ")
+            rows = [" | ".join(" ".join(c.split()) for c in row.locator("th, td").all_inner_texts())
+                    for row in page.locator("#objectives tbody tr").all()]  # fmt: skip
+            assert len(rows) == len(load_promise().objectives)
+            for row, objective in zip(rows, load_promise().objectives, strict=True):
+                assert row.startswith(f"{objective.title} {objective.promise} {objective.reason} | ")
+            ends = {row.split()[0]: row.split(" | ", 1)[1] for row in rows}
+            assert ends["Requests"] == "99.95% | 99.98% over 30 days, by Prometheus | 60%"
+            assert ends["Age"] == "99% | 98% over 30 days, by Prometheus | 0% — spent"
+            assert ends["Calibration"] == "95% | 100% over 30 days, by Prometheus | 100%"
+            assert ends["Predictions"] == "99.9% | 100% 1,001 of 1,001 since the start | 100%"
+            assert " | 99% | 99.6% 997 of 1,001 since the start | 60%" in rows[1]
+            assert ends["Log-ins"] == "99.5% | \u2013 nothing to count yet | \u2013"
+            assert ends["Golden"] == "99.9% | \u2013 not measured here | \u2013"
+            assert page.locator("#objectives tr.broken").count() == 1
+            widths = page.locator("#objectives rect.left").evaluate_all(
+                "(all) => all.map((one) => one.getAttribute('width'))"
+            )
+            assert [round(float(width)) for width in widths] == [60, 60, 100, 0, 100]
+    silent = Worker(board=board, promised=PromiseTold(address_of(prometheus), 1_500_000_000.0))
+    with serving(create_app(scorer(), silent)) as running, looking(chromium, NARROW, "es", expected=("404",)) as looked:
+        looked.page.goto(f"http://127.0.0.1:{running.port}/model")
+        looked.settled()
+        assert looked.text("#promise-note").startswith("Prometheus no responde. Contado por este servicio desde que")
+        assert looked.page.locator("#objectives tbody tr.unknown").count() == 6
+
+
+def test_few_events_are_not_judged(chromium: Any) -> None:
+    """One slow answer of ten breaks no promise of 99 %: where no bad one has room it is too early to say."""
+    board = Board()
+    for n in range(10):
+        board.slot(0).answered(ROUTES.index("/predict"), Outcome.OK, 0.01 if n else 0.1)
+    worker = Worker(board=board, promised=PromiseTold("", 0.0))
+    with serving(create_app(scorer(), worker)) as running, looking(chromium, expected=("/v1/quality",)) as looked:
+        looked.page.goto(f"http://127.0.0.1:{running.port}/model")
+        looked.settled()
+        row = " ".join(looked.page.locator("#objectives tbody tr").nth(1).locator("td").all_inner_texts())
+        assert " ".join(row.split()) == "99% 90% 9 of 10 since the start too few to say"
+        assert looked.page.locator("#objectives tr.broken").count() == 0

@@ -129,7 +129,10 @@ class LiveScorer:
             if state is None and moment.why is not None:
                 warnings = (*warnings, moment.why)
             elif state is not None and ahead < 0:
-                warnings = (*warnings, f"the flight is already due: the answer is that of {lead.name} before")
+                warnings = (
+                    *warnings,
+                    f"the flight is already due: the answer is that of {lead.minutes} minutes before",
+                )
         if state is None:
             lead = SCHEDULE
         crowd = snapshot.crowd(flight) if state is None or snapshot.head.schedule_known else None

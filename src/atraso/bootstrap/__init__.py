@@ -18,6 +18,7 @@ from atraso.bootstrap.challenger_process import Challenger
 from atraso.bootstrap.ledger_side import LedgerSide
 from atraso.bootstrap.model_reference import ModelReference
 from atraso.bootstrap.observed import observing_of, prepare_observing
+from atraso.bootstrap.promised import SERVER, PromiseTold
 from atraso.core.errors import SettingsError
 from atraso.ledger.accounts import AccountsFile, Revocation
 from atraso.ledger.command_socket import ask_running_writer
@@ -82,8 +83,12 @@ def create_worker(
     mark: Mark | None = None,
     state: StateSource | None = None,
     shadowed: ShadowProgress | None = None,
+    since_s: float | None = None,
 ) -> Worker:
-    """Return what one process serves with, besides the model; *mark* is where it shows how much it has counted."""
+    """Return what one process serves with, besides the model.
+
+    *mark* is where it shows how much it has counted; *board* counts since *since_s* (since 1970), or since now.
+    """
     spool = None
     if settings.ledger == "spool":
         spool = Spool(settings.data / SPOOL_FOLDER, fsync=settings.ledger_fsync, mark=mark)
@@ -100,8 +105,14 @@ def create_worker(
         state=state or StateSource(),
         report=functools.partial(_report, settings.data) if _has_ledger(settings) else None,
         quality=QualityFile(settings.data).read if settings.ledger != "off" else None,
+        promised=_promised(settings, time.time() if since_s is None else since_s),
         observing=observing_of(settings),
     )
+
+
+def _promised(settings: Settings, since_s: float) -> PromiseTold:
+    prometheus = settings.prometheus_url
+    return PromiseTold("" if prometheus is None else prometheus.reveal(), since_s)
 
 
 def _has_ledger(settings: Settings) -> bool:
@@ -156,6 +167,7 @@ class Service:
 
     def __init__(self, settings: Settings, listeners: server.Listeners) -> None:
         self._settings = settings
+        self._since_s = time.time()
         self._board = Board(slots_for(settings.workers), directory_servers(settings))
         self._bulletin = Bulletin()
         prepare_observing(settings)
@@ -193,6 +205,7 @@ class Service:
             mark=self._ledger.run.mark(slot) if self._ledger else None,
             state=self._ledger.state if self._ledger else None,
             shadowed=self._ledger.shadowed if self._ledger else None,
+            since_s=self._since_s,
         )
         scorer = self.watch.scorer
         front = create_app(scorer, worker)
@@ -314,6 +327,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"metrics_port is {settings.port}, which is the main port: choose another, or 0 for a free one."
         )
+    if settings.prometheus_url is not None and not SERVER.fullmatch(settings.prometheus_url.reveal()):
+        raise SettingsError("prometheus_url is not the address of a server, such as http://prometheus:9090.")
     if settings.ledger_url is not None:
         from atraso.ledger.database import ledger_url, open_engine  # noqa: PLC0415 - seldom needed here
 

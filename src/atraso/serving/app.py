@@ -38,7 +38,7 @@ from atraso.serving.ops import ops_routes
 from atraso.serving.pages import page_routes
 from atraso.serving.predictions import DEFAULT_LIMITS, Limits, Predictions
 from atraso.serving.problems import MethodNotAllowedError, NoSuchRouteError, refusal_of
-from atraso.serving.promise import objectives_route
+from atraso.serving.promise import Promised, nothing_promised, objectives_route
 from atraso.serving.quality import quality_route
 from atraso.serving.rendering import Pages
 from atraso.serving.schedule import schedule_route
@@ -66,6 +66,7 @@ class Worker:
     shadowed: ShadowProgress | None = None
     report: Callable[[Report], Reported] | None = None
     quality: Callable[[], Quality | None] | None = None
+    promised: Promised = nothing_promised
     bulletin: Bulletin = field(default_factory=Bulletin)
     state: StateSource = field(default_factory=StateSource)
     next_id: Identifiers = field(default_factory=Identifiers)
@@ -107,7 +108,7 @@ def create_routes(scorer: Scorer, worker: Worker) -> Routes:
         quality_route(worker.quality, scorer.manifest.version),
         *state_routes(airport, scorer.manifest, now),
         schedule_route(airport, scorer, now),
-        objectives_route(worker.board),
+        objectives_route(worker.board, worker.promised),
         *inference.routes(),
         *worker.accounts.routes(),
         *page_routes(pages, scorer.manifest, predictions, document, now, asks=worker.accounts.page_asks),

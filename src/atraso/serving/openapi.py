@@ -229,7 +229,8 @@ def _paths(flight: Json, scorer: Scorer, query: Json, predictions: Predictions) 
             "get": _operation(
                 "objectives",
                 "What is promised, and what is left of the budget",
-                "Counted over all workers since the service started.",
+                "As the server of ATRASO_PROMETHEUS_URL recorded it over the window of each objective; otherwise "
+                "as this service counted it since its start, over all workers.",
                 _json("ObjectivesAnswer"),
                 _KEY_STATUSES,
             )

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from atraso.artefact.manifest import Manifest
 from atraso.core.codes import folded
+from atraso.serving.form_fields import FORM_FIELDS, errors_of, place_codes, question_of
 from atraso.serving.openapi import golden_by_day
 from atraso.serving.predictions import Predictions
 from atraso.serving.problems import STATUSES, WrongPlacesError
@@ -27,14 +29,10 @@ from atraso.serving.static_files import takes_gzip
 from atraso.serving.telling import BANDS, QUANTILES, Names, told
 from atraso.serving.words import COOKIE, LANGUAGES, Words, words_of
 
-FORM_FIELDS = ("airline", "flight_number", "destination", "date", "time", "origin")
 RISK_LEVELS = ("low", "raised", "high", "very-high")
 LIMITS = tuple(f"limit.{name}" for name in ("tail", "cancelled", "aircraft", "season", "weather", "new"))
 A_YEAR_S = 31_536_000
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_TIME = re.compile(r"\d\d:\d\d(:\d\d)?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:]{2,39}\](:\d{1,5})?", re.ASCII)
-_CODE_AFTER_NAME = re.compile(r".*\(([A-Za-z0-9]{2,4})\)", re.ASCII)
 
 
 def page_routes(
@@ -95,11 +93,11 @@ class _Views:
         answer, errors = None, {}
         asked = view == "flight" and any(name in request.query_params for name in FORM_FIELDS)
         if asked and not self._asks:
-            question = self._question(fields)
+            question = question_of(fields, self._codes)
             try:
                 answer = told(self._predictions.ask(question), {**fields, **_codes(question)}, words, names)
             except WrongPlacesError as error:
-                errors = {name: words.from_api(text) for name, text in _by_field(error, fields).items()}
+                errors = errors_of(error, fields, words)
         elif not asked:
             fields["date"] = self._today()
         other = next(language for language in LANGUAGES if language != words.language)
@@ -123,10 +121,7 @@ class _Views:
             today=self._today(),
             trained=self._manifest.created_at[:10],
             airlines=sorted(self._manifest.airlines, key=lambda airline: -airline.departures),
-            places=[
-                {"icao": place.icao, "iata": place.iata, "name": names.place(place.icao)}
-                for place in sorted(self._manifest.destinations, key=lambda one: names.place(one.icao))
-            ],
+            places=self._places(names),
             challenge_airlines=self._manifest.challenge_airlines,
             scripts=self._files.scripts,
             script_words=words.for_scripts(),
@@ -143,35 +138,43 @@ class _Views:
         )
         return _html(request, content, 200, LANGUAGES[0])
 
-    def _question(self, fields: Mapping[str, str]) -> dict[str, object]:
-        """Return the form's fields by the names of the API; what is empty is left out."""
-        question: dict[str, object] = {"explain": True}
-        question |= {n: fields[n] for n in ("airline", "flight_number", "destination", "origin") if fields[n]}
-        for name in ("airline", "destination"):
-            coded = _CODE_AFTER_NAME.fullmatch(fields[name])  # as the script writes what was chosen
-            if coded:
-                question[name] = coded[1]
-        # The form takes the name of a place too, as its list offers it.
-        place = self._place_codes().get(folded(fields["destination"]))
-        if place is not None:
-            question["destination"] = place
-        if _DATE.fullmatch(fields["date"]) and _TIME.fullmatch(fields["time"]):
-            question["scheduled_departure"] = f"{fields['date']}T{fields['time']}"
-        return question
+    @cached_property
+    def _codes(self) -> dict[str, str]:
+        """The code of each place by what it is called: by the model, and in all languages."""
+        destinations = self._manifest.destinations
+        shown = [
+            (words_of(language).places.get(one.icao, one.name), one.icao)
+            for language in LANGUAGES
+            for one in destinations
+        ]
+        return place_codes(shown, [(one.name, one.icao) for one in destinations])
 
-    def _place_codes(self) -> dict[str, str]:
-        """Return the code of each place by its names in all languages, folded."""
-        codes = {folded(place.name): place.icao for place in self._manifest.destinations}
-        for language in LANGUAGES:
-            codes |= {folded(name): icao for icao, name in self._names_in(words_of(language)).places.items()}
-        return codes
+    def _places(self, names: Names) -> list[dict[str, str]]:
+        """Return the places of the form's list by their names; `also` has the other names that mean one alone."""
+        also: dict[str, list[str]] = {}
+        for name, code in self._codes.items():
+            also.setdefault(code, []).append(name)
+        found = [
+            {
+                "icao": one.icao,
+                "iata": one.iata,
+                "name": names.place(one.icao),
+                "also": "|".join(also.get(one.icao, ())),
+            }
+            for one in self._manifest.destinations
+        ]
+        return sorted(found, key=lambda one: folded(one["name"]))
 
     def _names_in(self, words: Words) -> Names:
         if words.language not in self._names:
             manifest = self._manifest
-            places = {airport.icao: airport.name for airport in manifest.airports}
-            places |= {place.icao: words.places.get(place.icao, place.name) for place in manifest.destinations}
-            self._names[words.language] = Names({a.icao: a.name for a in manifest.airlines}, places)
+            called = {airport.icao: airport.name for airport in manifest.airports}
+            called |= {place.icao: words.places.get(place.icao, place.name) for place in manifest.destinations}
+            places = {place.iata: called[place.icao] for place in manifest.destinations if place.iata} | called
+            by_least = sorted(manifest.airlines, key=lambda airline: airline.departures)
+            airlines = {airline.iata: airline.name for airline in by_least if airline.iata}
+            airlines |= {airline.icao: airline.name for airline in manifest.airlines}
+            self._names[words.language] = Names(airlines, places)
         return self._names[words.language]
 
     def _today(self) -> str:
@@ -232,19 +235,3 @@ def _html(request: Request, content: str, status: int, language: str) -> Respons
     if request.query_params.get(COOKIE) == language:
         answer.set_cookie(COOKIE, language, max_age=A_YEAR_S, httponly=True, samesite="lax")
     return answer
-
-
-def _by_field(error: WrongPlacesError, fields: Mapping[str, str]) -> dict[str, str]:
-    """Return what is wrong by the form's field."""
-    errors: dict[str, str] = {}
-    for place in error.places:
-        name = place.pointer.removeprefix("/")
-        if name != "scheduled_departure":
-            errors[name] = place.detail
-        elif not _DATE.fullmatch(fields["date"]):
-            errors["date"] = "is needed, such as 2017-07-14"
-        elif not _TIME.fullmatch(fields["time"]):
-            errors["time"] = "is needed, such as 08:30"
-        else:
-            errors["date"] = place.detail
-    return errors

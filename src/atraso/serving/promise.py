@@ -1,9 +1,8 @@
-"""`GET /v1/objectives`: what is promised, how it was kept since the service started, and the budget that is left."""
+"""`GET /v1/objectives`: what is promised and why, how it was kept, the budget that is left, and who says so."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,97 +11,66 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from atraso.telemetry.cells import START_OF, Board
-from atraso.telemetry.names import LATENCY_BOUNDS, LEDGER_ROWS, OUTCOMES, REQUEST_SECONDS, REQUESTS, ROUTES, ROW_STATES
+from atraso.telemetry.cells import Board
 
 PATH = "/v1/objectives"
-PREDICTIONS = "/v1/predictions"
-Kind = Literal["availability", "latency", "durability"]
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """One promise: which share of all events is to be good. *within_s* is a bound of the histogram, for `latency`."""
-
-    name: str
-    kind: Kind
-    target: float
-    within_s: float | None = None
-
-
-OBJECTIVES = (
-    Objective("availability", "availability", 0.9995),
-    Objective("latency-50ms", "latency", 0.99, 0.05),
-    Objective("latency-250ms", "latency", 0.999, 0.25),
-    Objective("durability", "durability", 0.9999),
-)
+Source = Literal["prometheus", "service"]
+Asked = Literal["off", "answered", "without_rules", "silent"]
 
 
 class ObjectiveAnswer(msgspec.Struct, frozen=True):
-    """One promise and how it stands."""
+    """One promise and how it stands; what nobody can tell is null."""
 
     name: str
-    kind: str
-    target: Annotated[float, Meta(description="Which share of the events is to be good.")]
-    within_s: Annotated[float | None, Meta(description="Of a latency: how fast is good, in seconds.")]
-    good: int
-    total: int
-    measured: Annotated[float | None, Meta(description="The share that was good; null before the first event.")]
+    title: str
+    promise: Annotated[str, Meta(description="What exactly is promised, as a sentence.")]
+    reason: Annotated[str, Meta(description="Why that, and why so much of it.")]
+    target: Annotated[float, Meta(description="Which share of the events, or of the time, is to be good.")]
+    window: Annotated[str, Meta(description="Over how long a budget lasts, such as `30d`.")]
+    source: Annotated[
+        Source | None,
+        Meta(
+            description="Who tells the rest: `prometheus` over the whole window, of all replicas; `service` since it "
+            "started, of its own workers; null where it is not measured here."
+        ),
+    ]
+    good: Annotated[int | None, Meta(description="How many events were good, as the service counted.")] = None
+    total: Annotated[int | None, Meta(description="How many there were, as the service counted.")] = None
+    measured: Annotated[float | None, Meta(description="The share that was good; null before the first event.")] = None
     budget_left: Annotated[
         float | None,
         Meta(description="Share of the error budget that is left: 1 is all, below 0 the promise is broken."),
-    ]
+    ] = None
 
 
 class ObjectivesAnswer(msgspec.Struct, frozen=True):
-    """All promises, counted over one window."""
+    """All promises and how they stand."""
 
-    window: Annotated[str, Meta(description="What is counted: all since the service started.")]
+    since: Annotated[str | None, Meta(description="From when on the service counts: its start, in UTC.")]
+    prometheus: Annotated[
+        Asked,
+        Meta(
+            description="Whether the server of `ATRASO_PROMETHEUS_URL` told its part: `off` where none is named, "
+            "`answered`, `without_rules` where it has nothing recorded, `silent` where it did not answer."
+        ),
+    ]
     objectives: tuple[ObjectiveAnswer, ...]
 
 
-def objectives_route(board: Board) -> Route:
+# Told the cells of `Board.totals`.
+Promised = Callable[[Sequence[int]], Awaitable[ObjectivesAnswer]]
+
+
+async def nothing_promised(totals: Sequence[int]) -> ObjectivesAnswer:
+    """Return that nothing is promised: a worker on its own has no objectives."""
+    return ObjectivesAnswer(None, "off", ())
+
+
+def objectives_route(board: Board, promised: Promised) -> Route:
     """Return the route; *board* has what all workers have counted."""
 
     async def tell(request: Request) -> Response:
-        content = msgspec.json.encode(objectives_answer(board.totals()))
+        content = msgspec.json.encode(await promised(board.totals()))
         return Response(content, media_type="application/json", headers={"cache-control": "no-store"})
 
     return Route(PATH, tell, methods=["GET"])
-
-
-def objectives_answer(totals: list[int]) -> ObjectivesAnswer:
-    """Return how each promise stands by *totals*, the cells of `Board.totals`."""
-    return ObjectivesAnswer(
-        "since the service started", tuple(_told(one, *_counted(one, totals)) for one in OBJECTIVES)
-    )
-
-
-def _told(objective: Objective, good: int, total: int) -> ObjectiveAnswer:
-    measured = good / total if total else None
-    left = None if measured is None else 1 - (1 - measured) / (1 - objective.target)
-    return ObjectiveAnswer(
-        objective.name, objective.kind, objective.target, objective.within_s, good, total, measured, left
-    )
-
-
-def _counted(objective: Objective, totals: list[int]) -> tuple[int, int]:
-    """Return how many events were good, and how many there were.
-
-    What a client got wrong, or asked for too often, spends no budget; what the service had no time for does.
-    """
-    if objective.kind == "durability":
-        rows = _cells(totals, START_OF[LEDGER_ROWS], ROW_STATES)
-        return rows["kept"], rows["accepted"]
-    route = ROUTES.index(PREDICTIONS)
-    if objective.kind == "availability":
-        found = _cells(totals, START_OF[REQUESTS] + route * len(OUTCOMES), OUTCOMES)
-        return found["ok"], found["ok"] + found["shed_503"] + found["server_error"]
-    assert objective.within_s is not None
-    start = START_OF[REQUEST_SECONDS] + route * REQUEST_SECONDS.width
-    buckets = totals[start : start + len(LATENCY_BOUNDS) + 1]
-    return sum(buckets[: LATENCY_BOUNDS.index(objective.within_s) + 1]), sum(buckets)
-
-
-def _cells(totals: list[int], start: int, names: tuple[str, ...]) -> Mapping[str, int]:
-    return dict(zip(names, totals[start : start + len(names)], strict=True))

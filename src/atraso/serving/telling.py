@@ -63,18 +63,18 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What people call the airlines and places of a model, by ICAO code."""
+    """What people call the airlines and places of a model, by ICAO and IATA code."""
 
     airlines: Mapping[str, str]
     places: Mapping[str, str]
 
     def airline(self, code: str) -> str:
         """Return the name of an airline, or the code."""
-        return self.airlines.get(code, code)
+        return self.airlines.get(code.upper(), code)
 
     def place(self, code: str) -> str:
         """Return the name of a place, or the code."""
-        return self.places.get(code, code)
+        return self.places.get(code.upper(), code)
 
 
 def told(answer: Answer, fields: Mapping[str, str], words: Words, names: Names) -> Told:

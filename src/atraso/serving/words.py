@@ -20,6 +20,7 @@ LANGUAGES = ("en", "es")
 COOKIE = "lang"
 MAX_HEADER = 1000
 _BLANK = re.compile(r"\{(\w+)\}")
+_FRACTION = re.compile(r"\d+\.\d+", re.ASCII)
 
 
 class Words:
@@ -40,13 +41,13 @@ class Words:
         return _BLANK.sub(lambda blank: str(values[blank[1]]), text)
 
     def from_api(self, text: str) -> str:
-        """Return a sentence of the API in this language; one that the table has not stays as it is."""
+        """Return a sentence of the API in this language, its numbers too; one that the table has not stays as it is."""
         for pattern, told in self._patterns:
             found = pattern.fullmatch(text)
             if found:
                 parts = [self.from_api(part) for part in found.groups()]
                 return _BLANK.sub(lambda blank, parts=parts: str(parts[int(blank[1])]), told)  # type: ignore[misc]
-        return text
+        return self.decimal(text) if _FRACTION.fullmatch(text) else text
 
     def percent(self, probability: float) -> str:
         """Return a whole percent, but never 0 % or 100 % for what is not certain."""

@@ -1,7 +1,7 @@
 // The airport now: its state in words, in numbers, and the day so far beside a usual one.
 
 import { ask, tellTrouble } from "./api.js";
-import { chart, line, path, scale, text } from "./chart.js";
+import { chart, line, path, scale, steps, text } from "./chart.js";
 import { byId, el, say, svg } from "./dom.js";
 import { airlineName, placeName } from "./names.js";
 import { clock, count, facts, percent, t } from "./words.js";
@@ -11,6 +11,7 @@ const LOOK_EVERY_MS = 30_000;
 const FEWEST = 5; // departures in six hours from which their share means something
 
 let looking = 0;
+let lost = "";
 
 const origin = () => byId("airport-origin")?.value || facts().airports[0].icao;
 const share = ({ delayed, departures }) => (departures ? delayed / departures : null);
@@ -32,8 +33,10 @@ function showState(state) {
   byId("airport-overdue").hidden = !found?.overdue?.length;
   if (!found) {
     byId("airport-mood").className = "mood";
-    say(byId("airport-mood"), t("airport.nothing"));
-    say(byId("airport-basis"), "");
+    say(byId("airport-mood"), t("mood.unknown"));
+    say(byId("airport-words"), t("airport.nothing"));
+    byId("airport-words").hidden = false;
+    say(byId("airport-basis"), t("airport.report"));
     return;
   }
   const mood = moodOf(found);
@@ -43,7 +46,8 @@ function showState(state) {
   const usual = share(found.last_28_days) ?? facts().base_rate;
   const words = t("airport.words", { delayed: six.delayed, departures: six.departures,
     share: percent(share(six) ?? 0), usual: percent(usual) });
-  const overdue = found.overdue?.length ? ` ${t("airport.overdue", { count: found.overdue.length })}` : "";
+  const waiting = found.overdue?.length || 0;
+  const overdue = !waiting ? "" : ` ${waiting === 1 ? t("airport.overdue.one") : t("airport.overdue", { count: waiting })}`;
   say(byId("airport-words"), words + overdue);
   say(byId("airport-basis"), t(`airport.${state.basis}`, { time: clock(state.as_of) }));
   byId("airport-stats").replaceChildren(...SPANS.map((span) => {
@@ -70,13 +74,15 @@ function showDay(day) {
   const place = byId("airport-day");
   place.hidden = !today.some(Boolean) && !usual.length;
   if (place.hidden) return;
-  const most = Math.max(...today, ...usual, 5);
-  const height = 240;
+  const part = Number(clock(day.as_of).slice(3, 5)) / 60;
+  const byNow = usual.length ? (usual[now - 1] ?? 0) * (1 - part) + usual[now] * part : 0;
+  const marks = steps(Math.max(...today, ...usual, 4));
+  const height = 252;
   const draw = (width) => {
-    const x = scale(0, 24, 30, width - 10);
-    const y = scale(0, most, height - 26, 14);
-    const steps = [0, Math.round(most / 2), Math.round(most)].map((at) => [
-      line(30, y(at), width - 10, y(at), "ground"), text(24, y(at) + 4, String(at), "axis end")]);
+    const x = scale(0, 24, 34, width - 10);
+    const y = scale(0, marks.at(-1), height - 26, 34);
+    const grid = marks.map((at) => [
+      line(34, y(at), width - 10, y(at), "ground"), text(28, y(at) + 4, count(at), "axis end")]);
     const hours = [0, 6, 12, 18, 24].map((at) => text(x(at), height - 6, `${String(at).padStart(2, "0")}:00`,
       `axis ${at === 24 ? "end" : at === 0 ? "" : "middle"}`));
     const points = (sums) => [[x(0), y(0)], ...sums.map((sum, hour) => [x(hour + 1), y(sum)])];
@@ -84,14 +90,13 @@ function showDay(day) {
     const soFar = points(today);
     soFar[soFar.length - 1][0] = x(now + minute / 60);
     const [endX, endY] = soFar.at(-1);
-    const near = endX > width - 70;
-    return [...steps, ...hours, ...(usual.length ? [path(points(usual), "usual-line"),
-      text(x(24), y(usual.at(-1)) - 8, t("day.usual"), "value quiet end")] : []),
-    path(soFar, "curve-line"), svg("circle", { cx: endX, cy: endY, r: 4.5, class: "dot" }),
-    text(endX + (near ? -8 : 8), endY - 8, `${today.at(-1)} ${t("day.today")}`, `value${near ? " end" : ""}`)];
+    const near = endX > width / 2;
+    const told = [line(34, 8, 58, 8, "curve-line"), text(64, 12, t("day.today"), "axis"),
+      ...(usual.length ? [line(124, 8, 148, 8, "usual-line"), text(154, 12, t("day.usual"), "axis")] : [])];
+    return [...grid, ...hours, ...told, ...(usual.length ? [path(points(usual), "usual-line")] : []),
+      path(soFar, "curve-line"), svg("circle", { cx: endX, cy: endY, r: 4.5, class: "dot" }),
+      text(endX + (near ? -8 : 8), endY - 8, count(today.at(-1)), `value${near ? " end" : ""}`)];
   };
-  const part = Number(clock(day.as_of).slice(3, 5)) / 60;
-  const byNow = usual.length ? (usual[now - 1] ?? 0) * (1 - part) + usual[now] * part : 0;
   const values = { today: today.at(-1), usual: Math.round(byNow), all: Math.round(usual.at(-1) ?? 0), days: day.usual_days };
   chart(byId("day-chart"), {
     height, draw, label: t("day.text"),
@@ -103,18 +108,26 @@ function showDay(day) {
   byId("day-chart").prepend(el("figcaption", {}, words));
 }
 
+// A look of the page's own that failed says so once; what was known stays, with its time.
+function tellLost(trouble, calm) {
+  if (trouble.kind === "404" || (calm && lost === trouble.kind)) return;
+  lost = trouble.kind;
+  tellTrouble(byId("airport-notice"), trouble, () => open(), { calm });
+}
+
 export async function open({ quiet = false } = {}) {
   clearTimeout(looking);
   try {
     const state = await ask("/v1/state", { quiet });
-    if (!quiet) tellTrouble(byId("airport-notice"), null);
+    tellTrouble(byId("airport-notice"), null);
+    lost = "";
     showState(state);
     const query = facts().airports.length > 1 ? `?${new URLSearchParams({ origin: origin() })}` : "";
     if (state.airports.length) showDay(await ask(`/v1/schedule${query}`, { quiet }));
     else byId("airport-day").hidden = true;
   } catch (trouble) {
     if (!trouble.places) throw trouble;
-    if (!quiet && trouble.kind !== "404") tellTrouble(byId("airport-notice"), trouble, () => open());
+    tellLost(trouble, quiet);
   }
   clearTimeout(looking);
   looking = setTimeout(() => {

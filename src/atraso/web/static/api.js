@@ -5,6 +5,7 @@ import { fromApi, t } from "./words.js";
 
 let authorization = "";
 let askWho = null; // resolves to true once somebody has shown who they are; null where nobody is asked
+let lose = null; // tells that what was shown counts no more
 
 export class Trouble extends Error {
   constructor(kind, sentence, { waitS = 0, places = [] } = {}) {
@@ -17,7 +18,7 @@ export class Trouble extends Error {
 
 export const isKnown = () => Boolean(authorization);
 export function enterAs(header) { authorization = header; }
-export function asksWho(ask) { askWho = ask; }
+export function asksWho(ask, lost = null) { [askWho, lose] = [ask, lost]; }
 
 // The answer as JSON (or as it is, with `raw`); what is wrong is thrown as a Trouble.
 export async function ask(path, { method = "GET", body, type = "application/json", raw = false, quiet = false } = {}) {
@@ -40,7 +41,8 @@ export async function ask(path, { method = "GET", body, type = "application/json
     if (trouble.kind !== "401" || !askWho) throw trouble;
     authorization = "";
     sentence = t("trouble.401.again");
-    if (quiet) throw trouble;
+    lose();
+    if (quiet) throw new Trouble("401", sentence);
   }
 }
 
@@ -65,8 +67,9 @@ async function troubleOf(response) {
 
 const clocks = new WeakMap();
 
-// A sentence with a button that leads on; a wait counts down, then the same is asked again by itself.
-export function tellTrouble(place, trouble, again) {
+// A sentence with a button that leads on; a wait counts down, then the same is asked again by itself. *calm* moves nobody:
+// it was not asked for.
+export function tellTrouble(place, trouble, again, { label = "", calm = false } = {}) {
   clearInterval(clocks.get(place));
   if (!trouble) {
     place.hidden = true;
@@ -74,7 +77,7 @@ export function tellTrouble(place, trouble, again) {
     return;
   }
   const sentence = el("p", {}, trouble.message);
-  const button = el("button", { type: "button" }, t(trouble.kind === "401" ? "enter" : "again"));
+  const button = el("button", { type: "button" }, label || t(trouble.kind === "401" ? "enter" : "again"));
   const go = () => {
     tellTrouble(place, null);
     again();
@@ -82,6 +85,10 @@ export function tellTrouble(place, trouble, again) {
   button.addEventListener("click", go);
   place.replaceChildren(sentence, button);
   place.hidden = false;
+  // Below a form it would be out of sight; and who closed the log-in by key goes on from here.
+  if (!calm) place.scrollIntoView({ block: "nearest" });
+  const active = document.activeElement;
+  if (!calm && (active === document.body || active.closest("dialog"))) button.focus({ preventScroll: true });
   if (!trouble.waitS) return;
   let left = trouble.waitS;
   clocks.set(place, setInterval(() => {

@@ -191,8 +191,10 @@ function drawCurve(prediction) {
   const later = curvePoints(prediction);
   const height = 230;
   const draw = (width) => {
-    const x = scale(FIRST_MINUTE, LAST_MINUTE, 4, width - 8);
+    const x = scale(FIRST_MINUTE, LAST_MINUTE, 46, width - 8);
     const y = scale(0, 1, height - 34, 18);
+    const shares = [0, 0.5, 1].flatMap((share) => [line(46, y(share), width - 8, y(share), "ground"),
+      text(40, y(share) + 4, percent(share), "axis end")]);
     const points = [];
     for (let minute = FIRST_MINUTE; minute <= LAST_MINUTE; minute += 1) points.push([x(minute), y(later(minute))]);
     const ground = [[x(LAST_MINUTE), y(0)], [x(FIRST_MINUTE), y(0)]];
@@ -207,8 +209,7 @@ function drawCurve(prediction) {
       ];
     });
     return [
-      path([...points, ...ground], "area", true), path(points, "curve-line"),
-      line(x(FIRST_MINUTE), y(0), x(LAST_MINUTE), y(0), "ground"), line(x(0), y(0), x(0), y(1), "zero"),
+      ...shares, path([...points, ...ground], "area", true), path(points, "curve-line"), line(x(0), y(0), x(0), y(1), "zero"),
       text(x(0), height - 16, "0", "axis middle"), ...marks.flat(),
       text(x(LAST_MINUTE), height - 2, t("curve.axis"), "axis end"),
     ];
@@ -250,21 +251,25 @@ async function otherHours(values, prediction, mine) {
 }
 
 function drawHours(prediction, times, shares, own, best) {
-  const height = 150;
+  const height = 174;
   const most = Math.max(...shares, prediction.base_rate, 0.1);
   const draw = (width) => {
     const x = scale(0, 24, 0, width);
-    const y = scale(0, most, height - 22, 24);
+    const y = scale(0, most, height - 22, 48);
     const bar = Math.max(width / 24 - Math.min(6, width / 90), 4);
     const parts = shares.map((share, hour) => svg("rect", {
       x: x(hour).toFixed(1), y: y(share).toFixed(1), width: bar.toFixed(1), height: (y(0) - y(share)).toFixed(1),
       rx: 2, class: `hour${hour === own ? " own" : ""}${hour === best ? " best" : ""}`,
     }, svg("title", {}, `${times[hour]} ${percent(share)}`)));
     const base = y(prediction.base_rate);
-    const usual = [line(0, base, width, base, "usual-line"),
-      text(2, base - 6, `${t("hours.usual")} ${percent(prediction.base_rate)}`, "value quiet")];
-    const told = [...new Set([own, best])].map((hour) =>
-      text(Math.min(Math.max(x(hour) + bar / 2, 16), width - 16), y(shares[hour]) - 6, percent(shares[hour]), "value middle"));
+    const usual = [line(0, base, width, base, "usual-line"), line(0, 8, 24, 8, "usual-line"),
+      text(32, 12, `${t("hours.usual")} ${percent(prediction.base_rate)}`, "axis")];
+    // Above the bars beside it too, which a number is wider than; and above the other number, where that is near.
+    const top = (hour) => Math.min(...[hour - 1, hour, hour + 1].map((at) => y(shares[at] ?? 0))) - 6;
+    const near = own !== best && Math.abs(x(own) - x(best)) < 40;
+    const heights = { [best]: top(best), [own]: near ? Math.min(top(own), top(best) - 16) : top(own) };
+    const told = Object.entries(heights).map(([hour, up]) =>
+      text(Math.min(Math.max(x(hour) + bar / 2, 16), width - 16), up, percent(shares[hour]), "value middle"));
     const ticks = [0, 6, 12, 18].map((hour) => text(x(hour), height - 4, times[hour], "axis"));
     return [...parts, ...usual, ...told, ...ticks];
   };

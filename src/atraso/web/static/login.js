@@ -26,10 +26,11 @@ async function proved(kind, name, secret) {
   if (response.status === 401) throw new Error(t("login.wrong"));
   if (!response.ok) {
     const seconds = Number(response.headers.get("retry-after")) || 5;
-    if (response.status === 429) throw new Error(t("trouble.429", { seconds }));
+    if (response.status === 429) throw new Error(t("login.held", { seconds }));
+    if (response.status === 503) throw new Error(t("login.down", { seconds }));
     throw new Error(fromApi(content.detail || t("trouble.other", { status: response.status })));
   }
-  return { header: `Bearer ${content.access_token}`, who: t("who", { name, roles: content.scope }) };
+  return { header: `Bearer ${content.access_token}`, who: t(content.scope ? "who" : "who.nobody", { name, roles: content.scope }) };
 }
 
 // Whether what was shown counts: the card of the model is the smallest thing that needs somebody.
@@ -68,7 +69,6 @@ export function start(came) {
   };
   const open = (sentence) => {
     showError(error, null, sentence);
-    if (sentence) { who = ""; show(); }
     if (!dialog.open) dialog.showModal();
   };
   // Several may ask at once, as the parts of a view do: all of them go on.
@@ -78,7 +78,7 @@ export function start(came) {
       const others = waiting;
       waiting = (entered) => { others?.(entered); resolve(entered); };
     });
-  });
+  }, () => { who = ""; show(); });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const given = new FormData(form);

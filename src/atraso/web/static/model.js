@@ -3,7 +3,7 @@
 import { ask, tellTrouble } from "./api.js";
 import { chart, line, path, scale, text } from "./chart.js";
 import { byId, el, say, svg } from "./dom.js";
-import { count, decimal, facts, finePercent, percent, t } from "./words.js";
+import { count, decimal, facts, finePercent, fromApi, momentInWords, percent, t } from "./words.js";
 
 const SHOWN = ["schedule", "12h", "1h"]; // the diagram has room for three leads
 // A model of somebody else may not have been given every score.
@@ -45,13 +45,14 @@ function showReliability(leads) {
   if (!names.length) return;
   say(byId("reliability-note"), t("reliability.note", { n: count(leads[names[0]].n) }));
   const most = 0.6;
-  const height = 390;
+  const sideAt = (width) => Math.min(width - 60, 330);
+  const height = (width) => sideAt(width) + 66;
   const draw = (width) => {
-    const side = Math.min(width - 50, height - 62);
-    const x = scale(0, most, 40, 40 + side);
+    const side = sideAt(width);
+    const x = scale(0, most, 44, 44 + side);
     const y = scale(0, most, 26 + side, 26);
     const ticks = [0, 0.2, 0.4, 0.6].map((at) => [
-      line(x(0), y(at), x(most), y(at), "ground"), text(34, y(at) + 4, percent(at), "axis end"),
+      line(x(0), y(at), x(most), y(at), "ground"), text(38, y(at) + 4, percent(at), "axis end"),
       text(x(at), 26 + side + 18, percent(at), "axis middle")]);
     const lines = names.map((lead, i) => [
       path(leads[lead].reliability.map((bin) => [x(Math.min(bin.said, most)), y(Math.min(bin.late, most))]), `curve-line lead-${i}`),
@@ -75,20 +76,45 @@ function mark(kind, x, y) {
   return svg("circle", { cx: x, cy: y, r: 4.5, class: "dot lead-2" });
 }
 
-function showObjectives({ objectives }) {
+// Who tells how an objective stands, and of how long.
+function sourceWords({ source, window: period, good, total }) {
+  if (source === "prometheus") return t("objective.prometheus", { days: Number.parseInt(period, 10) });
+  if (source === "service" && total) return t("objective.counted", { good: count(good), total: count(total) });
+  return source === "service" ? t("objective.none") : t("objective.unknown");
+}
+
+// A budget in which not one bad event has room says nothing yet.
+const tooFew = ({ source, total, target }) => source === "service" && total * (1 - target) < 1;
+
+function budgetWords(one) {
+  if (one.budget_left === null) return "–";
+  if (tooFew(one)) return t("objective.few");
+  return one.budget_left < 0 ? t("objective.broken") : percent(Math.min(1, one.budget_left));
+}
+
+function budgetBar({ budget_left: left }) {
+  const width = 100 * Math.max(0, Math.min(1, left));
+  return svg("svg", { class: "budget", viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("rect", { width: 100, height: 8, class: "all" }), svg("rect", { width, height: 8, class: "left" }));
+}
+
+// On a narrow screen each row is a card: roles say that it is a table all the same, and cells carry their heads.
+const cell = (key, ...children) => el("td", { role: "cell", "data-head": t(key) }, ...children);
+
+function showObjectives({ objectives, since, prometheus }) {
   byId("promise").hidden = objectives.length === 0;
+  if (!objectives.length) return;
+  const start = momentInWords(since, facts().airports[0].zone);
+  say(byId("promise-note"), t(`promise.${prometheus}`, { time: start }));
   byId("objectives").tBodies[0].replaceChildren(...objectives.map((one) => {
     const known = one.measured !== null;
-    const left = known ? Math.max(0, Math.min(1, one.budget_left)) : 1;
-    const words = !known ? "–" : one.budget_left < 0 ? t("objective.broken", { percent: percent(0) }) : percent(left);
-    const bar = svg("svg", { class: "budget", viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
-      svg("rect", { width: 100, height: 8, class: "all" }), svg("rect", { width: 100 * left, height: 8, class: "left" }));
-    return el("tr", { class: known && one.budget_left < 0 ? "broken" : null },
-      el("th", { scope: "row" }, t(`objective.${one.name}`)),
-      el("td", {}, finePercent(one.target)),
-      el("td", {}, known ? finePercent(one.measured) : t("objective.none"),
-        el("small", {}, known ? `${count(one.good)} / ${count(one.total)}` : "")),
-      el("td", {}, el("span", { class: "figure" }, words), known ? bar : ""));
+    const judged = known && !tooFew(one);
+    return el("tr", { role: "row", class: judged && one.budget_left < 0 ? "broken" : known ? null : "unknown" },
+      el("th", { scope: "row", role: "rowheader" }, el("span", { class: "name" }, fromApi(one.title)),
+        el("span", { class: "what" }, fromApi(one.promise)), el("span", { class: "why" }, fromApi(one.reason))),
+      cell("promise.target", finePercent(one.target)),
+      cell("promise.measured", known ? finePercent(one.measured) : "–", el("small", {}, sourceWords(one))),
+      cell("promise.left", el("span", { class: "figure" }, budgetWords(one)), judged ? budgetBar(one) : null));
   }));
 }
 
@@ -97,9 +123,9 @@ function showJudged(quality) {
   byId("judged").hidden = leads.length === 0;
   if (!leads.length) return;
   say(byId("judged-note"), t("judged.note", { days: quality.days, time: quality.made_at.slice(0, 16).replace("T", " ") }));
-  byId("judged-table").tBodies[0].replaceChildren(...leads.map(([lead, one]) => el("tr", {},
-    el("th", { scope: "row" }, leadWords(lead)), el("td", {}, count(one.n)),
-    el("td", {}, share(one.brier_skill)), el("td", {}, digits(one.auc)), el("td", {}, digits(one.ece)))));
+  byId("judged-table").tBodies[0].replaceChildren(...leads.map(([lead, one]) => el("tr", { role: "row" },
+    el("th", { scope: "row", role: "rowheader" }, leadWords(lead)), cell("score.n", count(one.n)),
+    cell("score.brier_skill", share(one.brier_skill)), cell("score.auc", digits(one.auc)), cell("score.ece", digits(one.ece)))));
 }
 
 // The record of the bundled model; another model's card has the scores of its own time split.

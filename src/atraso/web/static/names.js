@@ -8,9 +8,9 @@ const lists = {};
 export function load() {
   for (const kind of ["airlines", "destinations"]) {
     lists[kind] = [...byId(kind).options].map((option) => {
-      const { name, iata } = option.dataset;
+      const { name, iata, also = "" } = option.dataset;
       const icao = option.value;
-      return { icao, iata, name, keys: [folded(name), iata, icao] };
+      return { icao, iata, name, keys: [folded(name), iata, icao], also: also.split("|") };
     });
   }
 }
@@ -30,7 +30,8 @@ export const shownCode = (kind, code) => {
 export function meant(kind, text) {
   const typed = folded(text);
   if (!typed) return ""; // or it would be whoever has no IATA code
-  const entry = lists[kind].find((one) => folded(shown(one)) === typed || one.keys.includes(typed));
+  const entry = lists[kind].find((one) => folded(shown(one)) === typed || one.keys.includes(typed))
+    || lists[kind].find(({ also }) => also.includes(typed));
   return entry ? entry.icao : text.trim();
 }
 
@@ -38,11 +39,12 @@ export function meant(kind, text) {
 export function fitting(kind, text) {
   const typed = folded(text);
   if (!typed) return lists[kind];
-  const rank = ({ keys: [name, iata, icao] }) => {
+  const rank = ({ keys: [name, iata, icao], also }) => {
     if (iata === typed || icao === typed) return 0;
     if (name.startsWith(typed)) return 1;
     if (name.split(/[^A-Z0-9]+/).some((word) => word.startsWith(typed))) return 2;
-    return (iata && iata.startsWith(typed)) || icao.startsWith(typed) ? 3 : 9;
+    if (also.some((other) => other.startsWith(typed))) return 3;
+    return (iata && iata.startsWith(typed)) || icao.startsWith(typed) ? 4 : 9;
   };
   return lists[kind].map((entry, place) => [rank(entry), place, entry])
     .filter(([of]) => of < 9).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, , entry]) => entry);

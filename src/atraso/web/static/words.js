@@ -6,6 +6,7 @@ let patterns = [];
 
 const read = (name) => JSON.parse(document.querySelector(`meta[name="${name}"]`).content);
 const BLANK = /\{(\w+)\}/g;
+const FRACTION = /^\d+\.\d+$/;
 
 export function load() {
   table = read("words");
@@ -31,7 +32,7 @@ export function fromApi(text) {
     const found = pattern.exec(text);
     if (found) return told.replace(BLANK, (_, place) => fromApi(found[Number(place) + 1]));
   }
-  return text;
+  return FRACTION.test(text) ? decimal(text) : text;
 }
 
 export const halfUp = (number) => Math.floor(number + 0.5);
@@ -59,6 +60,17 @@ export function minutesInWords(late) {
 
 // Times of the API carry the airport's own clock: they are shown as written, wherever the reader is.
 export const clock = (iso) => iso.slice(11, 16);
+
+// A moment by the clock of *zone*, as the language writes it.
+export const momentInWords = (iso, zone) =>
+  new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short", timeZone: zone }).format(new Date(iso));
+
+// A time with another offset than the zone's is told by the zone's clock; all others are as they are written.
+export function localTime(iso, zone) {
+  const moment = /(Z|[+-]\d\d:?\d\d)$/i.test(iso) ? new Date(iso.replace(" ", "T")) : new Date(NaN);
+  if (Number.isNaN(moment.getTime())) return iso;
+  return new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "short", timeZone: zone }).format(moment);
+}
 
 export function dateInWords(date) {
   const [year, month, day] = date.split("-").map(Number);
