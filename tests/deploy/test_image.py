@@ -1,6 +1,8 @@
 """What goes into the images, as far as no image has to be built to see it."""
 
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +64,26 @@ def test_every_line_of_a_lock_has_digests(lock: str) -> None:
 
     assert len(lines) >= 2
     assert [line for line in lines if "==" not in line or "--hash=sha256:" not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras"),
+    [("requirements.lock", ("ldap", "postgres", "otel")), ("requirements-notebook.lock", ("train",))],
+)
+def test_an_image_holds_what_was_tested(lock: str, extras: tuple[str, ...]) -> None:
+    """Each package of a lock file is that of requirements.lock, and none that the project asks for is missing."""
+    tested, held = (versions(file) for file in (ROOT / "requirements.lock", FOLDER / lock))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
+    names = {re.split(r"[\[<>=;~! ]", line, maxsplit=1)[0].lower().replace("_", "-") for line in asked}
+
+    assert held.items() <= tested.items(), f"run `make lock`: {sorted(held.items() - tested.items())}"
+    assert names - {"atraso"} <= set(held), f"run `make lock`: {sorted(names - set(held))}"
+
+
+def versions(lock: Path) -> dict[str, str]:
+    """Return the version of each package of a lock file."""
+    return dict(re.findall(r"^([a-z0-9][a-z0-9.-]*)==(\S+)", lock.read_text("utf-8"), re.MULTILINE))
 
 
 def test_nothing_else_of_this_machine_comes_into_an_image() -> None:
