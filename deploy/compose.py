@@ -155,6 +155,14 @@ def key_of_prober(project: Project, had: str) -> str:
     return made
 
 
+def let_in_prober(project: Project, env_file: Path, profiles: tuple[str, ...], had: str) -> None:
+    """Start the prober of *project*, which is up, again with a key that counts, where the one it *had* does not."""
+    key = key_of_prober(project, had)
+    if key != had:
+        write_env(env_file, profiles, {PROBER_KEY: key})
+        project.up("--no-deps", "prober")  # whatever else is up is left alone
+
+
 def prepare(at: Engine, profiles: tuple[str, ...]) -> None:
     """Build the images that are needed; those of this commit that are there already are taken as they are."""
     for target in (*SMALL, *(stage for profile in profiles for stage in PROFILES[profile])):
@@ -182,10 +190,9 @@ def up(profiles: tuple[str, ...]) -> None:
     ENV_FILE.with_name("flights").mkdir(exist_ok=True)
     with daemon(at) as told:
         project = Project(at, told, env_file, name)
-        if "monitoring" in profiles:
-            project.up("api")
-            write_env(env_file, profiles, {PROBER_KEY: key_of_prober(project, variables[PROBER_KEY])})
         project.up()
+        if "monitoring" in profiles:
+            let_in_prober(project, env_file, profiles, variables[PROBER_KEY])
         container = project.do("ps", "-q", "api").strip()
     port, notebook = variables.get("ATRASO_PORT", "5000"), variables.get("NOTEBOOK_PORT", "8881")
     click.echo(f"the service     http://127.0.0.1:{port}  (who may ask has a key)")

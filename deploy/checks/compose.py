@@ -25,6 +25,7 @@ from deploy.compose import (
     compose_command,
     daemon,
     key_of_prober,
+    let_in_prober,
     prepare,
     write_env,
 )
@@ -199,11 +200,11 @@ def check_directory_lets_people_in() -> str:
 def check_monitoring_watches() -> str:
     """Prometheus takes the generated rules, sees the service up and golden answers equal, and knows Alertmanager."""
     _needs_rules()
-    with brought_up("monitoring", services=("prometheus", "alertmanager")) as up:
-        key = key_of_prober(up.project, up.variables[PROBER_KEY])
-        write_env(Path(up.env["COMPOSE_ENV_FILES"]), ("monitoring",), {PROBER_KEY: key})
-        assert key_of_prober(up.project, key) == key, "a key that counts is not made again"
-        up.project.up("prober")
+    with brought_up("monitoring", services=("prometheus", "alertmanager", "prober")) as up:
+        env_file = Path(up.env["COMPOSE_ENV_FILES"])
+        let_in_prober(up.project, env_file, ("monitoring",), up.variables[PROBER_KEY])
+        key = write_env(env_file, ("monitoring",))[PROBER_KEY]
+        assert key_of_prober(up.project, key) == key, "a key that counts is made again"
 
         def told(path: str) -> Any:
             return json.loads(up.inside("api", "python", "-c", ASK_PROMETHEUS, path))["data"]

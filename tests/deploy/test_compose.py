@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from deploy.compose import ENV_FILE, FILE, NEW_PROBER_KEY, NOT_MADE_YET, PROBER_KEY, SECRETS, key_of_prober, write_env
+from deploy.compose import (
+    ENV_FILE,
+    FILE,
+    NEW_PROBER_KEY,
+    NOT_MADE_YET,
+    PROBER_KEY,
+    SECRETS,
+    key_of_prober,
+    let_in_prober,
+    write_env,
+)
 
 if TYPE_CHECKING:
     from deploy.compose import Project
@@ -55,6 +65,11 @@ class Keys:
 
     known: list[tuple[str, str]]
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    started: list[tuple[str, ...]] = field(default_factory=list)
+
+    def up(self, *arguments: str) -> None:
+        """Take note of what is started."""
+        self.started.append(arguments)
 
     def do(self, *arguments: str) -> str:
         """Answer what `atraso keys` would."""
@@ -79,6 +94,19 @@ def test_the_prober_has_a_key_that_counts(had: str, known: list[tuple[str, str]]
 
     assert key_of_prober(cast("Project", project), had) == found
     assert len(project.asked) == 1 + (found != had)
+
+
+def test_a_prober_with_a_new_key_is_started_again_and_alone(tmp_path: Path) -> None:
+    """The key is written down for the next time, when it counts and nothing is started."""
+    path = tmp_path / ".env"
+    first, again = Keys([]), Keys([("atraso_0000000b", "active")])
+
+    let_in_prober(cast("Project", first), path, ("monitoring",), NOT_MADE_YET)
+    kept = write_env(path, ("monitoring",))[PROBER_KEY]
+    let_in_prober(cast("Project", again), path, ("monitoring",), kept)
+
+    assert kept == "atraso_0000000b_new"
+    assert (first.started, again.started) == ([("--no-deps", "prober")], [])
 
 
 def test_the_place_of_the_probers_key_is_never_empty(tmp_path: Path) -> None:

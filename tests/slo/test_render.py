@@ -18,6 +18,7 @@ from atraso.slo.config import alertmanager_config, prometheus_config
 from atraso.slo.dashboard import dashboard_json, queries
 from atraso.slo.loading import load_promise
 from atraso.slo.openslo import BUNDLED
+from atraso.slo.page import slo_page
 from atraso.slo.render import HEAD, as_yaml, rendered
 from atraso.slo.rules import alert_names, expressions, rule_file, service_rules
 
@@ -131,6 +132,18 @@ def test_the_runbook_names_settings_commands_and_metrics_that_exist() -> None:
 
     assert set(re.findall(r"ATRASO_[A-Z_]+", text)) <= known
     assert set(re.findall(r"`atraso (\w+)", text)) - {"probe"} <= set(VERBS)
+
+
+def test_the_page_speaks_of_the_window_that_was_promised(tmp_path: Path) -> None:
+    """A file of one's own with 28 days gives a page of 28 days."""
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(BUNDLED.read_text().replace("duration: 30d", "duration: 28d"))
+    page = slo_page(load_promise(mine))
+
+    assert "budget in 28 days" in page
+    assert "exactly in its 28 days" in page
+    assert "spent_ratio28d" in page
+    assert "30 days" not in page
 
 
 def test_the_page_names_each_alert_and_each_objective() -> None:

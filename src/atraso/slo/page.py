@@ -34,7 +34,7 @@ atraso slo render --check
 ALERTS = """\
 ## When somebody is told
 
-An alert is about the speed at which the budget is spent: 1 spends it exactly in its 30 days. It needs that speed over a
+An alert is about the speed at which the budget is spent: 1 spends it exactly in its {over}. It needs that speed over a
 long window, so that a blip is no alert, and over a short one, so that it ends soon after what caused it. Pages need two
 bad events at least: one failed request among few is not worth a night.
 """
@@ -77,7 +77,7 @@ COUNTING = """\
 What is recorded, for each objective (label `slo`): `slo:sli_bad:rate5m`, `slo:sli_total:rate5m` (timeslices have
 `slo:sli_slice:bad` instead), `slo:sli_error:ratio_rate5m` and so on for each window, `slo:sli_bad:increase1h` and
 `slo:sli_total:increase1h` (events in an hour, of timeslices minutes), `slo:objective:ratio`, `slo:error_budget:ratio`,
-`slo:error_budget:spent_ratio30d`.
+`slo:error_budget:spent_ratio{window}`.
 """
 
 
@@ -90,21 +90,21 @@ def slo_page(promise: Promise) -> str:
         "## The promises\n",
         *_objectives(promise),
         "",
-        ALERTS,
+        ALERTS.format(over=_over(promise)),
         *_alerts(promise),
         "",
         DETECTION.format(title=first.name, target=percent(first.target)),
         *_detection(first),
         "",
         OTHERS.format(down=DOWN, watchdog=WATCHDOG, nodata=silent.replace(", ", "`, `")),
-        COUNTING,
+        COUNTING.format(window=first.window),
     ]
     assert len(set(alert_names(promise))) == len(alert_names(promise))
     return "\n".join(blocks)
 
 
 def _objectives(promise: Promise) -> Iterator[str]:
-    yield "| objective | promise | budget in 30 days | why |"
+    yield f"| objective | promise | budget in {_over(promise)} | why |"
     yield "| --- | --- | --- | --- |"
     for one in promise.objectives:
         yield f"| `{one.name}` | {one.promise} | {_budget(one)} | {one.reason} |"
@@ -114,6 +114,15 @@ def _objectives(promise: Promise) -> Iterator[str]:
     for one in promise.objectives:
         bad, total = _queries(one)
         yield f"| `{one.name}` | {one.measured} | {bad} | {total} |"
+
+
+def _over(promise: Promise) -> str:
+    """Return in words over which time budgets run."""
+    lengths = {one.window for one in promise.objectives}
+    if len(lengths) > 1:
+        return "window"
+    days = seconds(lengths.pop()) / 86_400
+    return f"{float(days):g} days"
 
 
 def _budget(objective: Objective) -> str:
