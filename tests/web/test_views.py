@@ -65,6 +65,8 @@ def look_at_all(chromium: Any, port: int, look: str, how: Any, *, with_axe: bool
                 page.fill("#board-date", tomorrow().date().isoformat())
                 page.wait_for_function("(n) => document.querySelectorAll('#board tbody tr').length === n", arg=BOARD)
             assert page.locator("html").get_attribute("lang") == language
+            page.screenshot(path=SCREENSHOTS / f"{name}-{look}.png", full_page=True)
+            page.evaluate("() => document.querySelectorAll('.chart details').forEach((one) => { one.open = true; })")
             assert (grave_findings(page) if with_axe else []) == [], name
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
             charts = page.locator(f"#view-{name} figure.chart:visible")
@@ -74,7 +76,6 @@ def look_at_all(chromium: Any, port: int, look: str, how: Any, *, with_axe: bool
                 assert chart.locator("details tbody tr").count() >= 3
                 assert chart.evaluate(_WORDS_THAT_COLLIDE) == []
             assert page.locator(f"#view-{name}").evaluate(_CUT_OFF) == []
-            page.screenshot(path=SCREENSHOTS / f"{name}-{look}.png", full_page=True)
 
 
 # Words of a chart that stand on each other, on a bar of it, or beyond its picture.

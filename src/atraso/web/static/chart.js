@@ -16,7 +16,7 @@ export function chart(figure, { height, label, draw, head, rows }) {
       el("th", { scope: "row" }, first), ...rest.map((text) => el("td", {}, text))))));
   const wasOpen = figure.querySelector("details")?.open;
   const details = el("details", { open: Boolean(wasOpen) }, el("summary", {}, t("chart.table")),
-    el("div", { class: "wide" }, table));
+    el("div", { class: "wide", role: "region", tabindex: 0, "aria-label": label }, table));
   figure.hidden = false;
   figure.replaceChildren(picture, details);
   const fit = () => {
