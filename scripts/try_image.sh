@@ -3,14 +3,16 @@
 set -euo pipefail
 image=${1:?the image to try, such as localhost/atraso:0.1.0}
 
-if docker run --rm --read-only --cap-drop ALL "$image"; then
-  echo "It started although nobody would have had to log in." >&2
+code=0
+docker run --rm --read-only --cap-drop ALL "$image" || code=$?
+if [ "$code" != 2 ]; then
+  echo "It should have refused to start with exit code 2, because nobody would have had to log in; it was $code." >&2
   exit 1
 fi
 
 id=$(docker run --detach --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --memory 512m \
   --env ATRASO_AUTH=keys --publish 127.0.0.1::5000 "$image")
-trap 'docker logs "$id"; docker rm --force "$id" > /dev/null' EXIT
+trap 'docker logs "$id"; docker rm --force --volumes "$id" > /dev/null' EXIT
 url=http://$(docker port "$id" 5000/tcp)
 
 for _ in $(seq 30); do

@@ -19,7 +19,8 @@ from tests.ledger.postgres_server import PostgresServer
 from tests.ledger.postgres_server import missing as no_postgres
 
 REQUESTS, FLIGHTS_EACH = 300, 500
-LEAST_ROWS_PER_S = 3000.0
+# Far below the 18,000 to 33,000 that docs/scale.md says were measured: machines differ.
+LEAST_ROWS_PER_S = 5_000.0
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
 pytestmark = pytest.mark.skipif(bool(no_postgres()), reason=no_postgres())
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.skipif(bool(no_postgres()), reason=no_postgres())
 @pytest.fixture
 def url() -> Iterator[str]:
     """Yield the URL of a PostgreSQL with nothing in it."""
-    server = PostgresServer()
+    server = PostgresServer(durable=True)
     yield server.database()
     server.remove()
 

@@ -42,9 +42,13 @@ def _user() -> dict[str, Any]:
 
 
 class PostgresServer:
-    """A server that can be stopped and started again; `database()` gives its one database, empty."""
+    """A server that can be stopped and started again; `database()` gives its one database, empty.
 
-    def __init__(self) -> None:
+    A *durable* one waits for its disk, as PostgreSQL does for its users.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._fsync = "fsync=on" if durable else "fsync=off"
         self._folder = Path(tempfile.mkdtemp(prefix="atraso-postgres-", dir="/tmp"))
         self._as = _user()
         if self._as:
@@ -57,7 +61,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it and wait until it takes connections."""
-        settings = ("fsync=off", "listen_addresses=", f"unix_socket_directories={self._folder}", "max_connections=40")
+        settings = (self._fsync, "listen_addresses=", f"unix_socket_directories={self._folder}", "max_connections=40")
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._bin / "postgres", "-D", self._folder / "data", *(f"--{setting}" for setting in settings)],
