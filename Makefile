@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 5000
 WORKERS ?= 2
+JOBS ?= 1
 PROFILE ?= challenge
 DATA ?= ../shared/data/scl_2017.csv.gz
 AT_HAND = $(if $(wildcard $(DATA)),ATRASO_SCL_DATA=$(abspath $(DATA)))
@@ -64,12 +65,14 @@ run: $(VENV)/.base ## API and page on http://127.0.0.1:5000 (PORT=, WORKERS=)
 train: $(VENV)/.dev ## Train the bundled SCL artefact again, to the same checksum, from DATA=
 	$(BIN)/atraso train --source scl --data $(DATA) --out src/atraso/artefact/bundled --replace
 
-observe: $(VENV)/.dev ## The service with Prometheus and Alertmanager on loopback, alerts printed (PORT=, WORKERS=, FASTER=60)
-	@exec $(BIN)/python -m scripts.observe --port $(PORT) --workers $(WORKERS) --faster $(or $(FASTER),1)
+observe: $(VENV)/.dev ## The service with Prometheus and Alertmanager on loopback, alerts printed (PORT=, PROMETHEUS_PORT=, FASTER=60)
+	@exec $(BIN)/python -m scripts.observe --port $(PORT) --workers $(WORKERS) --faster $(or $(FASTER),1) \
+	  --prometheus-port $(or $(PROMETHEUS_PORT),9090) --alertmanager-port $(or $(ALERTMANAGER_PORT),9093) \
+	  --webhook-port $(or $(WEBHOOK_PORT),9095)
 
 # --- work -------------------------------------------------------------------------------------------------------
-test: $(VENV)/.dev ## Install what the tests need, then run them all
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev ## Install what the tests need, then run them all (JOBS=2 in half the time)
+	$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
 check: $(VENV)/.dev ## Lint, types, arrows between rooms, generated files
 	$(BIN)/ruff check src tests benchmarks scripts deploy

@@ -89,7 +89,7 @@ def running(
             env=clean_environment() | dict(variables or {}),
             stdout=said,
             stderr=said,
-            start_new_session=True,
+            process_group=0,  # not a session of its own, see `atraso.stress.services`
         )
         try:
             service = Service(process, port, headers or {})

@@ -19,7 +19,9 @@ PULL_WITHIN_S = 120.0
 def have_base(engine: Engine) -> str:
     """Return the name of the base image, which is at hand afterwards; says on standard error what it had to do."""
     if engine.builder == "docker":
-        return NAME  # it pulls by itself
+        if not _has(engine, NAME):  # a build would fetch it too, and keep it where nothing can look at it
+            engine.run("pull", "-q", NAME, timeout_s=PULL_WITHIN_S)
+        return NAME
     for name in (LOCAL, REGISTRY):
         if _has(engine, name):
             return name
@@ -37,7 +39,7 @@ def have_base(engine: Engine) -> str:
 
 def _has(engine: Engine, name: str) -> bool:
     try:
-        engine.build("inspect", "--type", "image", name)
+        engine.run("image", "inspect", name)
     except CommandFailed:
         return False
     return True

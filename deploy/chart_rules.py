@@ -37,7 +37,7 @@ def violations(objects: list[Object]) -> list[str]:
         if service["spec"].get("type", "ClusterIP") != "ClusterIP":
             found.append("the Service is reachable from outside without an Ingress")
     for ingress in by_kind.get("Ingress", ()):
-        tls = {host for one in ingress["spec"].get("tls", ()) for host in one.get("hosts", ())}
+        tls = {host for one in ingress["spec"].get("tls", ()) if one.get("secretName") for host in one.get("hosts", ())}
         if not {rule.get("host") for rule in ingress["spec"]["rules"]} <= tls:
             found.append("the Ingress has a host without TLS")
         ports = {
@@ -62,8 +62,13 @@ def _deployment(deployment: Object, by_kind: dict[str, list[Object]]) -> list[st
         found += [
             f"container {container['name']}: {what}" for what in _container(container, pod.get("securityContext", {}))
         ]
-    for container in pod["containers"]:
+    serving = [one for one in pod["containers"] if any(port["name"] == "http" for port in one.get("ports", ()))]
+    found += [] if serving else ["no container of its pods answers requests"]
+    for container in serving:
         found += [f"container {container['name']}: {what}" for what in _life(container)]
+    chosen = [at(one, "spec", "podSelector", "matchLabels") for one in by_kind.get("NetworkPolicy", ())]
+    if not any(choice and choice.items() <= labels for choice in chosen):
+        found.append("no NetworkPolicy chooses its pods, and them alone")
     budgets = [one["spec"] for one in by_kind.get("PodDisruptionBudget", ())]
     if not any(budget["selector"]["matchLabels"].items() <= labels for budget in budgets):
         found.append("no PodDisruptionBudget holds its pods while nodes are emptied")
@@ -82,11 +87,7 @@ def _pod(pod: Object) -> Iterator[str]:
         yield "the pod has a token for the cluster"
     if pod.get("enableServiceLinks") is not False:
         yield "other services' addresses become settings of this one"
-    for volume in pod.get("volumes", ()):
-        if kinds := set(volume) - {"name"} - VOLUMES:
-            yield f"volume {volume['name']} is of a forbidden kind: {', '.join(kinds)}"
-        if "emptyDir" in volume and not (volume["emptyDir"] or {}).get("sizeLimit"):
-            yield f"volume {volume['name']} can fill the node's disk"
+    yield from _volumes(pod)
     if len(pod.get("topologySpreadConstraints", ())) < 2:
         yield "replicas are not spread over nodes and zones"
     context = at(pod, "securityContext")
@@ -97,6 +98,26 @@ def _pod(pod: Object) -> Iterator[str]:
     for name in ("runAsUser", "runAsGroup", "fsGroup"):
         if context.get(name, 0) < 10_000:
             yield f"{name} of the pod is not above 10000"
+
+
+def _volumes(pod: Object) -> Iterator[str]:
+    for volume in pod.get("volumes", ()):
+        if not set(volume) - {"name"}:
+            yield f"volume {volume['name']} is of no kind, which is an emptyDir without a bound"
+        if kinds := set(volume) - {"name"} - VOLUMES:
+            yield f"volume {volume['name']} is of a forbidden kind: {', '.join(kinds)}"
+        if "emptyDir" in volume and not (volume["emptyDir"] or {}).get("sizeLimit"):
+            yield f"volume {volume['name']} can fill the node's disk"
+        if "persistentVolumeClaim" in volume and not (
+            at(volume, "persistentVolumeClaim").get("readOnly") and _only_read(pod, volume["name"])
+        ):
+            yield f"volume {volume['name']} is shared by replicas, and can be written to"
+
+
+def _only_read(pod: Object, volume: str) -> bool:
+    containers = [*pod.get("initContainers", ()), *pod["containers"]]
+    mounts = [mount for container in containers for mount in container.get("volumeMounts", ())]
+    return all(mount.get("readOnly") for mount in mounts if mount["name"] == volume)
 
 
 def _container(container: Object, of_pod: Object) -> Iterator[str]:
@@ -120,7 +141,10 @@ def _container(container: Object, of_pod: Object) -> Iterator[str]:
         if {"cpu", "memory"} - set(at(container, "resources", name)):
             yield f"it has no {name} of processor and memory"
     for variable in container.get("env") or ():
-        if any(word in variable["name"] for word in ("PASSWORD", "SIGNING_KEY", "LEDGER_URL")) and "value" in variable:
+        if (
+            any(word in variable["name"] for word in ("PASSWORD", "SIGNING_KEY", "LEDGER_URL", "ATRASO_KEY"))
+            and "value" in variable
+        ):
             yield f"{variable['name']} stands in the manifest instead of a Secret"
         if variable["name"] == "ATRASO_INSECURE" or variable == {"name": "ATRASO_AUTH", "value": "none"}:
             yield "it asks nobody who calls"
@@ -134,8 +158,15 @@ def _life(container: Object) -> Iterator[str]:
             yield f"its {probe} does not ask {path}"
     if not at(container, "lifecycle", "preStop", "sleep").get("seconds"):
         yield "it stops before balancers have learnt of it"
-    if not any(variable["name"] == "ATRASO_AUTH" and variable.get("value") for variable in container.get("env") or ()):
+    said = {variable["name"]: variable for variable in container.get("env") or ()}
+    ways = set(at(said, "ATRASO_AUTH").get("value", "").split(",")) - {""}
+    if not ways:
         yield "ATRASO_AUTH names no way in"
+    from_secrets = {name for name, variable in said.items() if at(variable, "valueFrom", "secretKeyRef").get("name")}
+    if "ATRASO_LEDGER_URL" not in from_secrets:
+        yield "no Secret says where the ledger is: replicas would not know each other's keys and revocations"
+    if ways & {"jwt", "ldap"} and "ATRASO_SIGNING_KEY" not in from_secrets:
+        yield "no Secret has a key for tokens: each replica would refuse those of the others"
 
 
 def _closed(policies: list[Object]) -> Iterator[str]:
@@ -147,9 +178,16 @@ def _closed(policies: list[Object]) -> Iterator[str]:
             yield "the NetworkPolicy leaves a direction open"
         for direction, peers in (("ingress", "from"), ("egress", "to")):
             for rule in spec.get(direction, ()):
-                if not rule.get(peers) or {} in rule[peers]:
+                if not rule.get(peers) or not all(map(_is_somebody, rule[peers])):
                     yield f"the NetworkPolicy has an {direction} rule for everybody"
-                if not rule.get("ports"):
+                if not rule.get("ports") or not all(one.get("port") for one in rule["ports"]):
                     yield f"the NetworkPolicy has an {direction} rule for every port"
                 if any(peer.get("ipBlock", {}).get("cidr") in ("0.0.0.0/0", "::/0") for peer in rule.get(peers, ())):
                     yield f"the NetworkPolicy has an {direction} rule for the whole internet"
+                if direction == "egress" and any(set(peer) == {"namespaceSelector"} for peer in rule.get(peers, ())):
+                    yield "the NetworkPolicy has an egress rule for all pods of a namespace"
+
+
+def _is_somebody(peer: Object) -> bool:
+    """Tell whether a peer chooses anybody in particular: an empty selector is everybody of its kind."""
+    return bool(peer) and all(chosen and any(chosen.values()) for chosen in peer.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -22,9 +23,14 @@ from deploy.image import build, image_name, is_current, source
 
 FILE = ROOT / "deploy" / "compose.yaml"
 ENV_FILE = ROOT / "deploy" / ".env"
+NAME = "atraso"
+NEW_KEY = "atraso keys create --name operations-desk --role predict"
 SECRETS = (
     "POSTGRES_PASSWORD", "JUPYTER_TOKEN", "LDAP_PASSWORD", "ALICE_PASSWORD", "BOB_PASSWORD", "GRAFANA_PASSWORD",
 )  # fmt: skip
+# The prober's, which the service makes once it is up; until then the file needs something in its place.
+PROBER_KEY, NOT_MADE_YET = "PROBER_KEY", "not-made-yet"
+NEW_PROBER_KEY = ("atraso", "keys", "create", "--name", "prober", "--role", "predict", "--json")
 # Profile -> the images it needs besides those of the small set.
 SMALL = ("service", "notebook", "postgres")
 PROFILES = {"directory": ("directory",), "monitoring": ("prometheus", "alertmanager")}
@@ -36,6 +42,11 @@ Example:
 """
 
 
+def project_here() -> tuple[Path, str]:
+    """Return file of variables and name of the project: compose's own COMPOSE_ENV_FILES and COMPOSE_PROJECT_NAME."""
+    return Path(os.environ.get("COMPOSE_ENV_FILES") or ENV_FILE), os.environ.get("COMPOSE_PROJECT_NAME") or NAME
+
+
 def write_env(path: Path, profiles: tuple[str, ...], changes: Mapping[str, str] | None = None) -> dict[str, str]:
     """Write the variables of the compose file to *path*, for its owner only, and return them.
 
@@ -44,6 +55,7 @@ def write_env(path: Path, profiles: tuple[str, ...], changes: Mapping[str, str] 
     found = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line) if path.exists() else {}
     for name in SECRETS:
         found.setdefault(name, secrets.token_hex(24))
+    found.setdefault(PROBER_KEY, NOT_MADE_YET)
     found["ATRASO_VERSION"] = source().version
     found["ATRASO_AUTH"] = "keys,ldap" if "directory" in profiles else "keys"
     found["COMPOSE_PROFILES"] = ",".join(profiles)
@@ -92,7 +104,7 @@ def daemon(at: Engine) -> Iterator[dict[str, str]]:
 class Project:
     """The services of the compose file under a project's name, with the variables of one file."""
 
-    def __init__(self, at: Engine, told: Mapping[str, str], env_file: Path = ENV_FILE, name: str = "atraso") -> None:
+    def __init__(self, at: Engine, told: Mapping[str, str], env_file: Path, name: str = NAME) -> None:
         self._at, self._env = at, {**os.environ, **at.env, **told, "COMPOSE_PROJECT_NAME": name}
         self._command = (*compose_command(), "-f", str(FILE), "--env-file", str(env_file), "-p", name)
 
@@ -134,6 +146,23 @@ class Project:
             subprocess.run(command, env=self._env, capture_output=True, check=False)
 
 
+def key_of_prober(project: Project, had: str) -> str:
+    """Return a key that the service of *project*, which is up, knows the prober by: the one it *had*, or a new one."""
+    known = json.loads(project.do("exec", "-T", "api", "atraso", "keys", "list", "--json"))
+    if any(had.startswith(f"{key['prefix']}_") and key["status"] == "active" for key in known):
+        return had
+    made: str = json.loads(project.do("exec", "-T", "api", *NEW_PROBER_KEY))["key"]
+    return made
+
+
+def let_in_prober(project: Project, env_file: Path, profiles: tuple[str, ...], had: str) -> None:
+    """Start the prober of *project*, which is up, again with a key that counts, where the one it *had* does not."""
+    key = key_of_prober(project, had)
+    if key != had:
+        write_env(env_file, profiles, {PROBER_KEY: key})
+        project.up("--no-deps", "prober")  # whatever else is up is left alone
+
+
 def prepare(at: Engine, profiles: tuple[str, ...]) -> None:
     """Build the images that are needed; those of this commit that are there already are taken as they are."""
     for target in (*SMALL, *(stage for profile in profiles for stage in PROFILES[profile])):
@@ -156,15 +185,19 @@ def up(profiles: tuple[str, ...]) -> None:
     at = engine()
     compose_command()
     prepare(at, profiles)
-    variables = write_env(ENV_FILE, profiles)
+    env_file, name = project_here()
+    variables = write_env(env_file, profiles)
     ENV_FILE.with_name("flights").mkdir(exist_ok=True)
     with daemon(at) as told:
-        Project(at, told).up()
-        name = Project(at, told).do("ps", "-q", "api").strip()
+        project = Project(at, told, env_file, name)
+        project.up()
+        if "monitoring" in profiles:
+            let_in_prober(project, env_file, profiles, variables[PROBER_KEY])
+        container = project.do("ps", "-q", "api").strip()
     port, notebook = variables.get("ATRASO_PORT", "5000"), variables.get("NOTEBOOK_PORT", "8881")
     click.echo(f"the service     http://127.0.0.1:{port}  (who may ask has a key)")
-    click.echo(f"a key           {at.runner} exec {name[:12]} atraso keys create --name operations-desk --role predict")
-    click.echo(f"the notebook    http://127.0.0.1:{notebook}/lab  (its token is JUPYTER_TOKEN in deploy/.env)")
+    click.echo(f"a key           {at.runner} exec {container[:12]} {NEW_KEY}")
+    click.echo(f"the notebook    http://127.0.0.1:{notebook}/lab  (its token is JUPYTER_TOKEN in {_shown(env_file)})")
     if "monitoring" in profiles:
         click.echo(
             f"Grafana         http://127.0.0.1:{variables.get('GRAFANA_PORT', '3000')}  (admin, GRAFANA_PASSWORD)"
@@ -175,9 +208,17 @@ def up(profiles: tuple[str, ...]) -> None:
 @click.option("--volumes", is_flag=True, help="Remove what was kept, too: predictions, keys, notebooks.")
 def down(volumes: bool) -> None:
     """Stop and remove everything; what was kept stays, unless --volumes is said."""
+    env_file, name = project_here()
+    if not env_file.exists():
+        click.echo(f"nothing to stop: there is no {_shown(env_file)}, which `make compose-up` writes")
+        return
     at = engine()
     with daemon(at) as told:
-        Project(at, told).down(volumes=volumes)
+        Project(at, told, env_file, name).down(volumes=volumes)
+
+
+def _shown(file: Path) -> str:
+    return str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else str(file)
 
 
 if __name__ == "__main__":

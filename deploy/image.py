@@ -42,13 +42,20 @@ class Source:
     at_s: int
 
     @property
+    def labels(self) -> dict[str, str]:
+        """Return it as an image says it."""
+        created = datetime.fromtimestamp(self.at_s, UTC).isoformat().replace("+00:00", "Z")
+        values = {"version": self.version, "revision": self.revision, "created": created}
+        return {f"org.opencontainers.image.{name}": value for name, value in values.items()}
+
+    @property
     def arguments(self) -> list[str]:
         """Return it as arguments of the build."""
-        created = datetime.fromtimestamp(self.at_s, UTC).isoformat().replace("+00:00", "Z")
-        values = {
-            "VERSION": self.version, "REVISION": self.revision, "CREATED": created, "SOURCE_DATE_EPOCH": str(self.at_s),
-        }  # fmt: skip
-        return [word for name, value in values.items() for word in ("--build-arg", f"{name}={value}")]
+        values = {name.rpartition(".")[2].upper(): value for name, value in self.labels.items()}
+        values["SOURCE_DATE_EPOCH"] = str(self.at_s)
+        told = [word for name, value in values.items() for word in ("--build-arg", f"{name}={value}")]
+        # Said once more: an older buildah takes a LABEL from its cache although the ARG in it has another value.
+        return told + [word for name, value in self.labels.items() for word in ("--label", f"{name}={value}")]
 
 
 def source() -> Source:
@@ -69,24 +76,22 @@ def image_name(target: str) -> str:
 
 def build(target: str, at: Engine, *, name: str = "", cached: bool = True) -> str:
     """Build the stage *target* of the Dockerfile and return the image's name; raises CommandFailed, NotRun."""
-    what, name = source(), name or image_name(target)
-    command = ["build", "-f", IMAGES[target][1], "--target", target, "-t", name, *what.arguments]
-    if at.builder == "buildah":
-        base.have_base(at)
-        # The same moment in every layer: two builds of a commit are the same image.
-        command += [
-            "--pull-never",
-            "--layers",
-            "--format",
-            "docker",
-            "--network",
-            "host",
-            "--timestamp",
-            str(what.at_s),
-        ]
-    mounts = at.mounts_of_the_builder() if IMAGES[target][1] == OWN else []  # Debian's packages need none
-    at.build(*command, *([] if cached else ["--no-cache"]), *mounts, ".")
+    name = name or image_name(target)
+    base.have_base(at)
+    # Debian's packages need nothing of the builder's to be found.
+    options = build_options(at, mounts=IMAGES[target][1] == OWN)
+    told = ["-f", IMAGES[target][1], "--target", target, "-t", name, *source().arguments]
+    at.build("build", *options, *told, *([] if cached else ["--no-cache"]), ".")
     return name
+
+
+def build_options(at: Engine, *, mounts: bool = True) -> list[str]:
+    """Return what the builder here is told besides what Docker is told by docs/deploy.md."""
+    if at.builder == "docker":
+        return []
+    # The same moment in every layer: two builds of a commit are the same image.
+    layers = ["--pull-never", "--layers", "--format", "docker", "--network", "host", "--timestamp", str(source().at_s)]
+    return layers + (at.mounts_of_the_builder() if mounts else [])
 
 
 def is_current(target: str, at: Engine) -> bool:

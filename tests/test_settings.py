@@ -81,6 +81,8 @@ def test_an_unknown_name_is_told_with_the_nearest_known_one(tmp_path: Path) -> N
     (told,) = unknown_variables({"ATRASO_WORKRES": "3", "ATRASO_WORKERS": "3", "PATH": "/bin"})
     assert "ATRASO_WORKRES; the nearest name is ATRASO_WORKERS" in told
     assert load_settings({"ATRASO_WORKRES": "4"}) == Settings()
+    # Those of a client on the same machine are no slips.
+    assert unknown_variables({"ATRASO_KEY": "a key", "ATRASO_SCL_DATA": "flights.csv"}) == []
     file = tmp_path / "a.toml"
     file.write_text("prot = 80")
     with pytest.raises(SettingsError, match=r"'prot' in .*; the nearest name is port"):

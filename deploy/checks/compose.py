@@ -9,16 +9,40 @@ import re
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.checks import ROOT, CommandFailed, NotRun
-from deploy.compose import FILE, Project, compose_command, daemon, prepare, write_env
+import yaml
+
+from deploy.checks import ROOT, CommandFailed, NotRun, run, tool
+from deploy.compose import (
+    FILE,
+    NEW_KEY,
+    PROBER_KEY,
+    Project,
+    compose_command,
+    daemon,
+    key_of_prober,
+    let_in_prober,
+    prepare,
+    write_env,
+)
+from deploy.compose_rules import violations
 from deploy.containers import KEY_KNOWN_AFTER_S, asked, free_port
 from deploy.engine import Engine, engine
+from deploy.pages import typed
 
+# What docs/deploy.md says below "One machine: Compose"; each of it is typed here as it stands there.
+UP = {
+    (): "make compose-up",
+    ("directory",): "make compose-up PROFILES=directory",
+    ("directory", "monitoring"): 'make compose-up PROFILES="directory monitoring"',
+}
+DOWN = "make compose-down"
+KEY = f"docker exec CONTAINER {NEW_KEY}"
+LOG_IN = 'curl -s -X POST -u "alice:$ALICE_PASSWORD" 127.0.0.1:5000/v1/token'
 QUESTION = {
     "flights": [
         {"airline": "LAN", "flight_number": "600", "destination": "SPJC", "scheduled_departure": "2017-07-14T09:05:00"}
@@ -34,10 +58,12 @@ NAMES_OF_CONTAINERS = ("/usr/lib/cni/dnsname", "/usr/libexec/podman/aardvark-dns
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """A project that is up, on ports and with secrets of its own."""
+    """A project that is up, on ports and with secrets of its own; `said` is what its start printed."""
 
     project: Project
     variables: dict[str, str]
+    env: dict[str, str]
+    said: str = ""
 
     @property
     def api(self) -> int:
@@ -48,12 +74,14 @@ class Up:
         """Return what a command prints in the container of *service*."""
         return self.project.do("exec", "-T", service, *command)
 
-    def key(self, *roles: str) -> dict[str, str]:
-        """Return the header of a new key, which every worker knows."""
-        wanted = [word for role in roles for word in ("--role", role)]
-        made = self.inside("api", "atraso", "keys", "create", "--name", secrets.token_hex(4), *wanted, "--json")
+    def key_as_told(self) -> dict[str, str]:
+        """Return the header of a key made by the command that the start printed, which is the page's."""
+        told = re.search(r"^a key +(\S+) exec (\S+) (.*)$", self.said, re.MULTILINE)
+        assert told is not None, f"it does not say how to make a key: {self.said}"
+        assert typed(KEY) == f"docker exec CONTAINER {told[3]}", told[0]
+        made = shell(f"{told[1]} exec {told[2]} {told[3]}", self.env).strip()
         time.sleep(KEY_KNOWN_AFTER_S)
-        return {"authorization": f"Bearer {json.loads(made)['key']}"}
+        return {"authorization": f"Bearer {made}"}
 
     def rows(self) -> list[str]:
         """Return the identifiers of the predictions in PostgreSQL."""
@@ -63,6 +91,12 @@ class Up:
             "-c", "SELECT id FROM predictions",
         )  # fmt: skip
         return said.split()
+
+
+def shell(command: str, env: Mapping[str, str]) -> str:
+    """Return what a *command* prints that is typed in the repository's root; raises CommandFailed."""
+    # What make was told to do this is not for the make that is typed.
+    return run(tool("bash", "apt-get install bash"), "-c", command, env={**env, "MAKEFLAGS": ""}, timeout_s=1500.0)
 
 
 def _engine() -> Engine:
@@ -78,20 +112,37 @@ def _engine() -> Engine:
 
 @contextlib.contextmanager
 def brought_up(*profiles: str, services: tuple[str, ...] = ()) -> Iterator[Up]:
-    """Bring the compose file (or *services* of it) up beside whatever runs here, and remove all of it afterwards."""
+    """Bring the compose file up as the page says, beside whatever runs here; and take it down, as the page says.
+
+    Of a profile that cannot be whole here, *services* may be brought up alone. What was kept is removed afterwards.
+    """
     at = _engine()
-    prepare(at, profiles)
-    with tempfile.TemporaryDirectory(prefix="atraso-compose-") as folder, daemon(at) as told:
-        ports = {name: free_port() for name in ("ATRASO_PORT", "NOTEBOOK_PORT", "GRAFANA_PORT")}
-        own = {**ports, "FLIGHTS_FOLDER": folder}
+    name = f"atraso-check-{secrets.token_hex(3)}"
+    with tempfile.TemporaryDirectory(prefix="atraso-compose-") as folder:
         env_file = Path(folder) / ".env"
-        variables = write_env(env_file, profiles, {name: str(value) for name, value in own.items()})
-        project = Project(at, told, env_file, f"atraso-check-{secrets.token_hex(3)}")
+        env = {**at.env, "COMPOSE_ENV_FILES": str(env_file), "COMPOSE_PROJECT_NAME": name}
+        ports = {each: str(free_port()) for each in ("ATRASO_PORT", "NOTEBOOK_PORT", "GRAFANA_PORT")}
+        variables = write_env(env_file, profiles, {**ports, "FLIGHTS_FOLDER": folder})
         try:
-            project.up(*services)
-            yield Up(project, variables)
+            said = "" if services else shell(typed(UP[profiles]), env)
+            with daemon(at) as told:
+                project = Project(at, told, env_file, name)
+                if services:
+                    prepare(at, profiles)
+                    project.up(*services)
+                yield Up(project, variables, env, said)
+                kept = _volumes(at, name)
+                shell(typed(DOWN), env)
+                assert not project.do("ps", "-aq").split(), "something still runs"
+                assert kept and _volumes(at, name) == kept, f"{kept} was kept, and now there is {_volumes(at, name)}"
         finally:
-            project.down(volumes=True)
+            with daemon(at) as told:
+                Project(at, told, env_file, name).down(volumes=True)
+
+
+def _volumes(at: Engine, project: str) -> list[str]:
+    said = at.run("volume", "ls", "-q", "--filter", f"label=com.docker.compose.project={project}")
+    return sorted(said.split())
 
 
 def check_file_is_sound() -> str:
@@ -104,12 +155,8 @@ def check_file_is_sound() -> str:
         small = set(project.do("config", "--services").split())
         everything = json.loads(project.do("--profile", "*", "config", "--format", "json", "--no-interpolate"))
     assert small == {"api", "postgres", "notebook"}, small
-    for name, service in everything["services"].items():
-        for variable, value in service.get("environment", {}).items():
-            hidden = any(word in variable for word in ("PASSWORD", "TOKEN", "SECRET", "KEY"))
-            assert not hidden or value.startswith("${"), f"{name}: {variable} is in the file"
-        assert ":latest" not in service["image"], service["image"]
-        assert service["read_only"] and service["cap_drop"] == ["ALL"], name
+    wrong = violations(yaml.safe_load(FILE.read_text("utf-8")))
+    assert not wrong, "\n".join(wrong)
     return f"{' '.join(command)}: {len(everything['services'])} services, {sorted(small)} without a profile"
 
 
@@ -117,7 +164,7 @@ def check_small_set_works() -> str:
     """API, notebook, PostgreSQL come up, a prediction lands in PostgreSQL, the notebook refuses without its token."""
     with brought_up() as up:
         assert asked(up.api, "POST", "/v1/predictions", QUESTION)[0] == 401
-        header = up.key("predict")
+        header = up.key_as_told()
         status, answer = asked(up.api, "POST", "/v1/predictions", QUESTION, header)
         assert status == 200, (status, answer)
         wanted = answer["predictions"][0]["id"]
@@ -136,7 +183,10 @@ def check_small_set_works() -> str:
 def check_directory_lets_people_in() -> str:
     """With the profile `directory` alice logs in by her password over TLS, may ask, and bob may not report."""
     with brought_up("directory") as up:
-        tokens = {name: _log_in(up, name, up.variables[f"{name.upper()}_PASSWORD"]) for name in ("alice", "bob")}
+        told = typed(LOG_IN).replace("127.0.0.1:5000", f"127.0.0.1:{up.api}")
+        alice = json.loads(shell(told, up.env | up.variables))["access_token"]
+        bob = _log_in(up, "bob", up.variables["BOB_PASSWORD"])
+        tokens = {"alice": {"authorization": f"Bearer {alice}"}, "bob": bob}
         refused, _ = asked(up.api, "POST", "/v1/token", headers=_basic("alice", "wrong"))
         assert refused == 401, refused
         asks = {name: asked(up.api, "POST", "/v1/predictions", QUESTION, token)[0] for name, token in tokens.items()}
@@ -148,28 +198,34 @@ def check_directory_lets_people_in() -> str:
 
 
 def check_monitoring_watches() -> str:
-    """Prometheus takes the generated rules and sees the service up; Alertmanager is ready, and Prometheus knows it."""
+    """Prometheus takes the generated rules, sees the service up and golden answers equal, and knows Alertmanager."""
     _needs_rules()
-    with brought_up("monitoring", services=("prometheus", "alertmanager")) as up:
-        up_now = (
-            'import json,sys,urllib.request as u; print(u.urlopen("http://127.0.0.1:9090"+sys.argv[1]).read().decode())'
-        )
+    with brought_up("monitoring", services=("prometheus", "alertmanager", "prober")) as up:
+        env_file = Path(up.env["COMPOSE_ENV_FILES"])
+        let_in_prober(up.project, env_file, ("monitoring",), up.variables[PROBER_KEY])
+        key = write_env(env_file, ("monitoring",))[PROBER_KEY]
+        assert key_of_prober(up.project, key) == key, "a key that counts is made again"
 
         def told(path: str) -> Any:
-            return json.loads(up.inside("api", "python", "-c", up_now, path))["data"]
+            return json.loads(up.inside("api", "python", "-c", ASK_PROMETHEUS, path))["data"]
 
         def watched() -> bool:
             found = told("/api/v1/query?query=up%7Bjob%3D%22atraso%22%7D")["result"]
             return bool(found) and found[0]["value"][1] == "1"
 
+        def probed() -> bool:
+            found = told("/api/v1/query?query=atraso_probe_total%7Bresult%3D%22equal%22%7D")["result"]
+            return bool(found) and float(found[0]["value"][1]) > 0
+
         took_s = _until(watched, 60.0)
+        probed_s = _until(probed, 90.0)
         groups = told("/api/v1/rules")["groups"]
         wrong = [rule["name"] for group in groups for rule in group["rules"] if rule.get("lastError")]
         assert groups and not wrong, wrong
         managers = told("/api/v1/alertmanagers")["activeAlertmanagers"]
         assert len(managers) == 1, managers
     rules_read = sum(len(group["rules"]) for group in groups)
-    return f"the service seen up after {took_s:.0f} s, {rules_read} rules taken, 1 Alertmanager"
+    return f"up after {took_s:.0f} s, golden answers {probed_s:.0f} s later, {rules_read} rules taken, 1 Alertmanager"
 
 
 def check_grafana_shows_the_dashboard() -> str:
@@ -182,7 +238,7 @@ def check_grafana_shows_the_dashboard() -> str:
         at.run("image", "inspect", f"{image[1]}:{image[2]}")
     except CommandFailed:
         raise NotRun(f"its image is not at hand: {at.runner} pull {image[1]}:{image[2]}") from None
-    with brought_up("monitoring") as up:
+    with brought_up("directory", "monitoring") as up:
         grafana = int(up.variables["GRAFANA_PORT"])
         admin = _basic("admin", up.variables["GRAFANA_PASSWORD"])
         _until(lambda: asked(grafana, "GET", "/api/health")[0] == 200, 60.0)

@@ -45,8 +45,7 @@ def check_apply() -> str:
 
         made = re.search(r"Resources: (\d+) added, 0 changed, 0 destroyed", apply())
         assert made, "not everything was made in one apply"
-        # 2 would mean that a second apply has something to do.
-        bench().run("staging", "plan", "-detailed-exitcode", *plan, *cloud.variables(), env=cloud.env)
+        _shows_no_drift(cloud)
         _refused_while_locked(cloud)
         _keeps_no_secret(cloud)
         apply(database_password_version=2)
@@ -91,6 +90,18 @@ def check_checkov() -> str:
     passed = checkov("terraform", SOURCE)
     assert passed > 100, f"only {passed} checks were made"
     return f"{passed} passed, 0 failed, {len(skips)} skipped"
+
+
+def _shows_no_drift(cloud: Aws) -> None:
+    """See that a second apply would have nothing to do."""
+    plan = ["plan", "-detailed-exitcode", "-no-color", "-input=false", *cloud.variables()]
+    try:
+        bench().run("staging", *plan, env=cloud.env)
+    except CommandFailed as drift:
+        if drift.code != 2:
+            raise
+        changes = re.findall(r"^  # (.*)$|^ +([~+-] .*)$", drift.said, re.MULTILINE)
+        raise AssertionError("a second apply would change\n" + "\n".join(a or b for a, b in changes)) from None
 
 
 def _refused_while_locked(cloud: Aws) -> None:

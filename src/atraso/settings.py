@@ -16,6 +16,8 @@ from atraso.serving.gate import ServerLimits
 
 PREFIX = "ATRASO_"
 CONFIG_VARIABLE = "ATRASO_CONFIG"
+# Of the commands that ask a service, and of the notebook; a service that is started beside them may find them set.
+OTHER_VARIABLES = ("ATRASO_KEY", "ATRASO_SCL_DATA", "ATRASO_MODEL_OUT")
 WAYS = ("keys", "jwt", "ldap", "basic", "mtls", "oidc")
 _LIMITS = ServerLimits()
 
@@ -336,7 +338,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
 
     Not an error: an environment is shared, and some platforms put variables of a service's name into it.
     """
-    known = [CONFIG_VARIABLE, *(PREFIX + field.upper() for field in Settings.__struct_fields__)]
+    known = [CONFIG_VARIABLE, *OTHER_VARIABLES, *(PREFIX + field.upper() for field in Settings.__struct_fields__)]
     return [
         _unknown(f"the variable {variable}", variable, known)
         for variable in environ

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +24,7 @@ import pytest
 from atraso.artefact.bundle import BUNDLED, read_manifest
 from atraso.artefact.golden import differences
 from atraso.cli.probing import Door, probe
+from atraso.core.addresses import bearer
 from tests.serving.processes import clean_environment, eventually, service
 
 COMMAND = (sys.executable, "-m", "atraso", "probe")
@@ -52,7 +55,7 @@ class Pretender:
 
 
 @contextmanager
-def pretending(pretender: Pretender) -> Iterator[str]:
+def pretending(pretender: Pretender, port: int = 0) -> Iterator[str]:
     """Run it and yield its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -76,7 +79,7 @@ def pretending(pretender: Pretender) -> Iterator[str]:
         def log_message(self, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -221,17 +224,49 @@ def test_a_prober_counts_for_prometheus_until_it_is_stopped() -> None:
     assert "equal" in total
 
 
+def test_a_service_that_comes_up_is_waited_for() -> None:
+    """With --patience what fails before the first answer is told and not counted."""
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    over = subprocess.run(
+        [*COMMAND, "--url", url, "--once", "--patience", "0.5", "--every", "0.1"], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert over.returncode == 1
+    assert over.stderr.count("waiting for the service (GET /v1/model: [Errno 111] Connection refused)") >= 2
+    patient = [*COMMAND, "--url", url, "--once", "--patience", "60", "--every", "0.1"]
+    prober = subprocess.Popen(patient, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert prober.stderr is not None
+    assert "waiting" in prober.stderr.readline()
+    with pretending(Pretender(card(), golden_answers()), port):
+        said, _ = prober.communicate(timeout=60)
+    assert (prober.returncode, "equal" in said) == (0, True)
+
+
 def test_mistakes_are_told_in_a_sentence() -> None:
-    """An address that is none, and a port for metrics that is in use."""
+    """Addresses that are none, a key that is none, and a port for metrics that is in use."""
     with pretending(Pretender(card(), golden_answers())) as url:
         taken = url.rpartition(":")[2]
-        for arguments, words in (
-            (["--url", "localhost:5000", "--once"], "not the address of a service"),
-            (["--url", url, "--metrics-port", taken], "choose another with --metrics-port"),
+        for arguments, key, words in (
+            (["--url", "localhost:5000", "--once"], "", "not the address of a service"),
+            (["--url", "http://127.0.0.1:99999", "--once"], "", "not the address of a service"),
+            (["--url", "http://exa mple", "--once"], "", "not the address of a service"),
+            (["--url", url, "--once"], "a key\nof two lines", "characters in it that no key has"),
+            (["--url", url, "--metrics-port", taken], "", "choose another with --metrics-port"),
         ):
-            done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60)
+            done = subprocess.run(
+                [*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60,
+                env={**os.environ, "ATRASO_KEY": key},
+            )  # fmt: skip
             assert (done.returncode, done.stdout) == (2, "")
             assert words in done.stderr
+            assert "two lines" not in done.stderr
+
+
+def test_a_key_from_a_file_is_taken_without_the_end_of_its_line() -> None:
+    """Secrets that are mounted as files, or made with echo, end in one."""
+    assert bearer("atraso_1a2b3c4d_x\n") == "Bearer atraso_1a2b3c4d_x"
 
 
 def test_not_a_number_differs() -> None:

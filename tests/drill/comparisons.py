@@ -15,7 +15,7 @@ from atraso.stress.machine import now, this_machine, versions
 from atraso.stress.runs import Run
 from tests.drill.slowed import round_us
 
-COMPARISONS, STARTS, TURNS, REQUESTS = 20, 6, 30, 200
+COMPARISONS, STARTS, TURNS, REQUESTS = 20, 8, 30, 200
 SLOWER_BY = 0.05
 
 

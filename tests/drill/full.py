@@ -150,7 +150,7 @@ def begin(folder: Path, key: str, port: int, **settings: str) -> Full:
             env=clean_environment() | environment,
             stdout=subprocess.PIPE,
             stderr=log,
-            start_new_session=True,
+            process_group=0,
         )
     service = Service(process, port)
     full = Full(service, key, folder, 0.0)

@@ -7,6 +7,7 @@ it is as many as are answered within one. The limit on batches is `ATRASO_MAX_CO
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -18,10 +19,13 @@ from tests.drill.machine import Used, undisturbed
 from tests.drill.service import WORKERS
 
 AS_EVER = 64  # clients that keep both workers at work
-FOR_S = 12.0
+# Overload and top rate in turn: the machine's own speed changes by more than what is looked for.
+TURNS = 5
+FOR_S = 8.0
 SETTLED_S = 2.0  # from here on the overload is a steady one
 AFTER_S = 6.0
 GOODPUT = 0.90
+HEEDLESS_GOODPUT = 0.40
 REFUSED_WITHIN_MS = 10.0
 NEVER_LONGER_MS = 2000.0
 NORMAL_MS = 25.0
@@ -36,46 +40,30 @@ def test_clients_that_heed_a_refusal(tmp_path: Path, times: int) -> None:
     """At 2 and 5 times the limit 90 % of the top rate is answered, refusals come at once, and it is soon over."""
     with everything_on(tmp_path) as full:
         requests = full.requests()
-        top = _top(full, requests, AS_EVER)
-        clients = int(times * top * MAX_TURN_S)
+        clients = int(times * _top(full, requests, AS_EVER) * MAX_TURN_S)
         name = f"{clients:,} clients, {times} times the limit"
-        with undisturbed(full.service, name) as used:
-            load, normal = _overload(full, Plan(full.port, requests, clients, FOR_S), used)
-            _show(name, load, (top + _top(full, requests, AS_EVER, used)) / 2)
-            _show_recovery(name, load, normal)
+        plan = Plan(full.port, requests, clients, FOR_S)
+        _in_turns(full, name, plan, AS_EVER, goodput=GOODPUT, refused_within_ms=REFUSED_WITHIN_MS)
 
 
 def test_clients_that_do_not_heed_it(tmp_path: Path) -> None:
     """Those that ask again at once are still answered, if not as many: refusing them costs time that has no bound."""
     with everything_on(tmp_path) as full:
         requests = full.requests()
-        top = _top(full, requests, AS_EVER)
-        clients = int(2 * top * MAX_TURN_S)
+        clients = int(2 * _top(full, requests, AS_EVER) * MAX_TURN_S)
         name = f"{clients:,} heedless clients"
-        with undisturbed(full.service, name) as used:
-            load, normal = _overload(full, Plan(full.port, requests, clients, FOR_S, heed=False), used)
-            top = (top + _top(full, requests, AS_EVER, used)) / 2
-            good, refused = _rates(load)
-            tell(f"answers with {name}", good / top * 100, "% of the top rate")
-            tell(f"refusals with {name}", refused, "a second")
-            tell(f"median time to a refusal with {name}", load.took_ms(0.5, 503), "ms")
-            _show_no_hang(name, load)
-            at_least(f"answers with {name}", good / top * 100, "% of the top rate", 40)
-            _show_recovery(name, load, normal)
+        plan = Plan(full.port, requests, clients, FOR_S, heed=False)
+        _in_turns(full, name, plan, AS_EVER, goodput=HEEDLESS_GOODPUT)
 
 
 @pytest.mark.parametrize("times", [2, 5])
 def test_more_batches_than_may_be_at_work(tmp_path: Path, times: int) -> None:
     """The same with batches, whose limit is a number of requests at work per worker."""
     with everything_on(tmp_path, ATRASO_MAX_CONCURRENCY=str(AT_WORK)) as full:
-        requests = full.requests(BATCH)
-        top = _top(full, requests, AT_WORK)
         clients = times * AT_WORK * WORKERS
         name = f"{clients} clients with batches of {BATCH}, {times} times the limit"
-        with undisturbed(full.service, name) as used:
-            load, normal = _overload(full, Plan(full.port, requests, clients, FOR_S), used)
-            _show(name, load, (top + _top(full, requests, AT_WORK, used)) / 2)
-            _show_recovery(name, load, normal)
+        plan = Plan(full.port, full.requests(BATCH), clients, FOR_S)
+        _in_turns(full, name, plan, AT_WORK, goodput=GOODPUT, refused_within_ms=REFUSED_WITHIN_MS)
 
 
 def test_hundreds_of_batches_do_not_silence_a_worker(tmp_path: Path) -> None:
@@ -89,11 +77,26 @@ def test_hundreds_of_batches_do_not_silence_a_worker(tmp_path: Path) -> None:
         assert set(full.service.worker_pids(WORKERS + 1)) == set(workers)
 
 
-def _top(full: Full, requests: list[str], clients: int, used: Used | None = None) -> float:
-    """Return the most answers a second, as the same generator sees them.
+def _in_turns(
+    full: Full, name: str, plan: Plan, as_ever: int, *, goodput: float, refused_within_ms: float | None = None
+) -> None:
+    """Offer *plan* and the load of *as_ever* clients in turn, and show what was answered of the top rate beside it."""
+    shares = []
+    with undisturbed(full.service, name) as used:
+        before = _top(full, plan.requests, as_ever, used)
+        for _ in range(TURNS):
+            load, normal = _overload(full, plan, used)
+            _show(name, load, refused_within_ms)
+            _show_recovery(name, load, normal)
+            after = _top(full, plan.requests, as_ever, used)
+            shares.append(_rates(load)[0] / ((before + after) / 2) * 100)
+            tell(f"answers with {name}, this turn", shares[-1], "% of the top rate")
+            before = after
+        at_least(f"answers with {name}, median of {TURNS} turns", median(shares), "% of the top rate", goodput * 100)
 
-    Asked before and after the overload: the machine's own speed changes by more than what is looked for.
-    """
+
+def _top(full: Full, requests: list[str], clients: int, used: Used | None = None) -> float:
+    """Return the most answers a second, as the same generator sees them."""
     warmed = offer(Plan(full.port, requests, clients, 1.0))
     best = offer(Plan(full.port, requests, clients, 4.0))
     if used is not None:
@@ -101,6 +104,7 @@ def _top(full: Full, requests: list[str], clients: int, used: Used | None = None
     assert best.failures == 0
     top = best.statuses[200] / 4.0
     tell("top rate", top, "answers a second")
+    tell("processor time of its load generator", best.processor_s / 4.0, "s a second")
     return top
 
 
@@ -119,17 +123,20 @@ def _rates(load: Load) -> tuple[float, float]:
     return load.rate(200, began, load.until), load.rate(503, began, load.until)
 
 
-def _show(name: str, load: Load, top: float) -> None:
-    good, refused = _rates(load)
+def _show(name: str, load: Load, refused_within_ms: float | None) -> None:
+    _, refused = _rates(load)
     assert load.statuses[503] > 0
     tell(f"refusals with {name}", refused, "a second")
     tell(f"p99 of the answers with {name}", load.took_ms(0.99), "ms")
     settled = load.since(load.until - FOR_S + SETTLED_S)
     tell(f"p99 of the time to a refusal with {name}", settled.took_ms(0.99, 503), "ms")
-    tell(f"median time to a refusal in the first {SETTLED_S:g} s", load.took_ms(0.5, 503), "ms")
+    tell(f"median time to a refusal with the first {SETTLED_S:g} s", load.took_ms(0.5, 503), "ms")
     _show_no_hang(name, load)
-    show(f"median time to a refusal with {name}", settled.took_ms(0.5, 503), "ms", at_most=REFUSED_WITHIN_MS)
-    at_least(f"answers with {name}", good / top * 100, "% of the top rate", GOODPUT * 100)
+    took_ms = settled.took_ms(0.5, 503)
+    if refused_within_ms is None:
+        tell(f"median time to a refusal with {name}", took_ms, "ms")
+    else:
+        show(f"median time to a refusal with {name}", took_ms, "ms", at_most=refused_within_ms)
 
 
 def _show_no_hang(name: str, load: Load) -> None:

@@ -19,6 +19,7 @@ from tests.drill.balancer import missing as no_balancer
 from tests.drill.figures import show, tell
 from tests.drill.full import Full, begin, end, new_key
 from tests.drill.load import Plan, offering
+from tests.drill.service import until
 from tests.ledger.postgres_server import PostgresServer
 from tests.ledger.postgres_server import missing as no_postgres
 
@@ -78,14 +79,19 @@ class Replicas:
             end(full)
 
 
-def replaced_in(balancer: Balancer, replicas: Replicas, n: int) -> None:
-    """Take the replica out of the balancer, replace it, and take the new one in: what an orchestrator does."""
-    balancer.take_out(f"replica{n}")
+def replaced_in(balancer: Balancer, replicas: Replicas, n: int, *, drained: bool) -> None:
+    """Replace the replica *n*; *drained*, the balancer is told before, as orchestrators do; else it has to notice."""
+    if drained:
+        balancer.take_out(f"replica{n}")
     replicas.replace(n)
-    balancer.take_in(f"replica{n}")
+    if drained:
+        balancer.take_in(f"replica{n}")
+    else:
+        until(lambda: balancer.is_up(f"replica{n}"), 10.0)
 
 
-def test_replicas_are_replaced_under_load(tmp_path: Path, postgres: PostgresServer) -> None:
+@pytest.mark.parametrize("drained", [True, False], ids=["drained first", "by SIGTERM alone"])
+def test_replicas_are_replaced_under_load(tmp_path: Path, postgres: PostgresServer, drained: bool) -> None:
     """At 500 requests a second for a minute no request fails, and PostgreSQL has each answer once."""
     url = postgres.database()
     replicas = Replicas(tmp_path, url)
@@ -97,7 +103,7 @@ def test_replicas_are_replaced_under_load(tmp_path: Path, postgres: PostgresServ
                 n = 0
                 while time.monotonic() < until_s:
                     time.sleep(REST_S)
-                    replaced_in(balancer, replicas, n % 2)
+                    replaced_in(balancer, replicas, n % 2, drained=drained)
                     n += 1
                 load = offered.met()
         for full in replicas.running:
@@ -109,7 +115,7 @@ def test_replicas_are_replaced_under_load(tmp_path: Path, postgres: PostgresServ
         rows, different = connection.execute(text("SELECT count(*), count(DISTINCT id) FROM predictions")).one()
     engine.dispose()
 
-    tell("replicas replaced", n, "replicas")
+    tell(f"replicas replaced, {'drained first' if drained else 'by SIGTERM alone'}", n, "replicas")
     tell("answers", load.statuses[200], "requests")
     tell("p50 through the balancer", load.took_ms(0.5), "ms")
     tell("p99 through the balancer", load.took_ms(0.99), "ms")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,7 @@ def test_one_character_changed_finds_nothing(place: int, letter: str) -> None:
     ["", KEY_START, DESK.prefix, DESK.key[:-1], DESK.key + "a", DESK.key + "=", f" {DESK.key}", f"{DESK.key} ",
      DESK.key + "\0", DESK.key.upper(), DESK.key.replace("_", "-", 1), f"{DESK.key},{FEED.key}", digest_of(DESK.key),
      DESK.prefix + FEED.key.removeprefix(FEED.prefix), "é" * 40],
+    ids=count(),  # the keys are made anew for each run, and the names of tests are not
 )  # fmt: skip
 def test_what_only_resembles_a_key_finds_nothing(wrong: str) -> None:
     """Neither a part of it, nor more than it, nor its digest, nor one key's beginning with another's end."""

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import time
+from itertools import count
 from pathlib import Path
 
 import jwt
@@ -233,6 +234,7 @@ def test_a_key_of_the_settings_is_the_same_in_every_service() -> None:
      pem(generate_private_key(SECP256R1())), pem(Ed25519PrivateKey.generate(), BestAvailableEncryption(b"secret")),
      pem(Ed25519PrivateKey.generate())[:-40],
      Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()],
+    ids=count(),  # some are made anew for each run, and the names of tests are not
 )  # fmt: skip
 def test_a_setting_that_is_no_such_key_is_refused(text: str) -> None:
     """With how to make one, and without a word of what was given."""

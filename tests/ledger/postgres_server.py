@@ -11,16 +11,23 @@ import time
 from pathlib import Path
 from typing import Any
 
-WHERE = "/usr/lib/postgresql/15/bin"
+# Debian and Ubuntu keep each version's programs in a folder of its own, off the path; the newest one is taken.
+VERSIONS = sorted(Path("/usr/lib/postgresql").glob("[0-9]*/bin/initdb"), key=lambda file: int(file.parts[-3]))
 
 
 def missing() -> str:
     """Return why there can be no server here, nothing where there can."""
-    if not Path(WHERE, "initdb").exists() and shutil.which("initdb") is None:
-        return "PostgreSQL 15 is not installed: apt-get install postgresql-15"
+    if _programs() is None:
+        return "PostgreSQL is not installed: apt-get install postgresql-15"
     if os.geteuid() == 0 and not _user():
         return "PostgreSQL does not run as root, and there is no user postgres"
     return ""
+
+
+def _programs() -> Path | None:
+    """Return the folder of PostgreSQL's programs."""
+    found = VERSIONS[-1] if VERSIONS else shutil.which("initdb")
+    return Path(found).parent if found else None
 
 
 def _user() -> dict[str, Any]:
@@ -42,8 +49,9 @@ class PostgresServer:
         self._as = _user()
         if self._as:
             os.chown(self._folder, self._as["user"], self._as["group"])
-        bin_ = WHERE if Path(WHERE).exists() else str(Path(shutil.which("initdb") or "").parent)
-        self._bin = Path(bin_)
+        programs = _programs()
+        assert programs is not None, missing()
+        self._bin = programs
         self._run("initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         self.start()
 

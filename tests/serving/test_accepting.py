@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from atraso.serving.accepting import Shares
+from atraso.serving.accepting import UNEVEN, Acceptor, Shares
 from tests.serving.processes import eventually, service
 from tests.serving.raw import GET, Client, Echo, serving
 
@@ -47,6 +48,33 @@ def test_a_worker_that_stands_still_keeps_nobody_waiting() -> None:
         os.kill(stopped, signal.SIGSTOP)
         for _ in range(CLIENTS):
             assert stack.enter_context(Client(running.port)).send(HEALTH).answer().status == 200
+
+
+def test_a_worker_that_gave_way_takes_a_few_and_not_all_that_wait() -> None:
+    """The other may only be late: it finds most of them still there. Of those that have many, a dozen come at once."""
+    assert taken_after_giving_way(has=0) == 2
+    assert taken_after_giving_way(has=40) == 1 + 40 // UNEVEN
+
+
+def taken_after_giving_way(has: int) -> int:
+    """Return how many of forty that wait are taken by the time a worker looks again for another one that has none."""
+
+    async def look_twice() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
+            for _ in range(CLIENTS):
+                stack.enter_context(socket.create_connection(listener.getsockname()))
+            shares = Shares(2)
+            shares.tell(1, 0)
+            acceptor = Acceptor(listener, range(has), asyncio.Protocol, shares, 0)
+            try:
+                acceptor._look()
+                acceptor._take_after_others()
+                acceptor._look()
+                return acceptor.tell() - has
+            finally:
+                acceptor.close()
+
+    return asyncio.run(look_twice())
 
 
 def test_the_least_is_that_of_living_workers() -> None:

@@ -8,9 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
+from atraso.serving.observe import OTHER
 from atraso.serving.protocol import PIECE_BYTES
+from atraso.telemetry.cells import BILLION, START_OF
+from atraso.telemetry.names import OUTCOMES, REQUEST_SECONDS, REQUESTS
 from tests.serving.processes import eventually
 from tests.serving.raw import BODY_HEAD, GET, Client, Echo, Held, Running, request, serving
+
+SECONDS_WIDTH = REQUEST_SECONDS.width
 
 # --- turns
 
@@ -179,6 +184,20 @@ def test_a_body_that_drips_is_refused() -> None:
         assert app.requests == []
     with serving(app, body_timeout_s=5) as server, Client(server.port) as client:
         assert client.send(data[:cut]).drip(data[cut:], every_s=0.025).answer().status == 200
+
+
+def test_the_time_that_a_client_took_is_not_counted_as_ours() -> None:
+    """Half a body for half a second is refused with 408: counted as a client's mistake, and as quick."""
+    with serving(Echo(), body_timeout_s=0.5) as server, Client(server.port) as client:
+        assert client.send(BODY_HEAD % 20 + b"x" * 10).answer().status == 408
+        read = server.gate.recorder._cells
+        requests, seconds = (
+            START_OF[REQUESTS] + OTHER * len(OUTCOMES),
+            START_OF[REQUEST_SECONDS] + OTHER * SECONDS_WIDTH,
+        )
+
+        assert list(read[requests : requests + len(OUTCOMES)]) == [0, 1, 0, 0, 0]
+        assert read[seconds + SECONDS_WIDTH - 1] < 0.25 * BILLION
 
 
 @pytest.mark.parametrize(("first", "status"), [(1000, 408), (512 * 1024, 200)])

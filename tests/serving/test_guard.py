@@ -288,6 +288,17 @@ def test_what_was_revoked_stays_revoked_when_the_file_is_gone(tmp_path: Path) ->
     assert post(app, PREDICTIONS, CONTENT, authorization=f"Bearer {token}").status == 401
 
 
+def test_a_token_is_believed_as_soon_as_the_writer_has_shown_the_revocations(tmp_path: Path) -> None:
+    """As a key is: a worker does not refuse for a second what another one answers."""
+    door = Guarded(tmp_path, auth="jwt", published=False)
+    assert door.access.tokens is not None
+    token = door.access.tokens.issue(Principal("alice", frozenset({"predict"})))[0]
+    app = create_app(scorer(), door.worker)
+    assert post(app, PREDICTIONS, CONTENT, authorization=f"Bearer {token}").status == 503
+    Books(tmp_path).show(Accounts())
+    assert post(app, PREDICTIONS, CONTENT, authorization=f"Bearer {token}").status == 200
+
+
 def test_a_browser_is_not_challenged_for_a_password_of_its_own_window(tmp_path: Path) -> None:
     """The page's script handles a refusal; a challenge for Basic would open the browser's own window instead."""
     app = create_app(scorer(), Guarded(tmp_path).worker)

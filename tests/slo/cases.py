@@ -14,6 +14,8 @@ Case = dict[str, Any]
 MINUTES = 375
 SHORT = {"5m": 5, "30m": 30, "1h": 60, "2h": 120, "6h": 360}
 HOURS = {"1d": 24, "3d": 72}
+# A fleet, and which share of all that happens is of each.
+INSTANCES = {"a": 0.25, "b": 0.75}
 MONTH_H = 720
 
 
@@ -22,9 +24,9 @@ def case_files(name: str) -> dict[str, Case]:
     objective = OBJECTIVES[name]
     files = {burn: _file("1m", list(_boundaries(name, objective, burn))) for burn in objective.thresholds}
     if isinstance(objective, Events):
-        files["windows"] = _file(
-            "15m", [_event_windows(name, objective), _nothing(name, objective), _little(name, objective)]
-        )
+        windows = [_event_windows(name, objective), _nothing(name, objective), _little(name, objective)]
+        windows += [_more_good_than_all(name, objective)] * objective.counts_good
+        files["windows"] = _file("15m", windows)
         if objective.no_data is not None:
             files["silence"] = _file("15s", list(_silences(name, objective)))
     else:
@@ -75,7 +77,9 @@ def _event_windows(name: str, objective: Events) -> Case:
     series = []
     for counter, (of_good, of_bad, of_other) in objective.counters.items():
         steps = [of_good * g + of_bad * b + of_other * o for g, b, o in zip(good, bad, other, strict=True)]
-        series.append({"series": counter, "values": _counted(steps)})
+        for instance, share in INSTANCES.items():
+            of_one = counter.replace("{", f'{{instance="{instance}",', 1)
+            series.append({"series": of_one, "values": _counted([step * share for step in steps])})
     asked = []
     for window, length in SHORT.items():
         share = sum(bad[-length:]) / (sum(bad[-length:]) + sum(good[-length:]))
@@ -86,7 +90,7 @@ def _event_windows(name: str, objective: Events) -> Case:
         asked.append(_recorded(name, f"slo:sli_{part}:increase1h", hour[part]))
         asked.append(_recorded(name, f"slo:sli_{part}:rate5m", last[part]))
     return {
-        "name": f"{name}: each window holds what is in it",
+        "name": f"{name}: each window holds what is in it, of all instances",
         "interval": "1m",
         "input_series": series,
         "promql_expr_test": asked,
@@ -114,6 +118,22 @@ def _little(name: str, objective: Events) -> Case:
             for counter, (of_good, of_bad, _) in objective.counters.items()
         ],
         "promql_expr_test": [_recorded(name, f"slo:sli_error:ratio_rate{window}", 0.5) for window in SHORT],
+    }
+
+
+def _more_good_than_all(name: str, objective: Events) -> Case:
+    """Two counters are read a moment apart: then nothing was bad, rather than less than nothing."""
+    rates = [f"slo:sli_error:ratio_rate{window}" for window in SHORT]
+    return {
+        "name": f"{name}: where more were good than there were, none was bad",
+        "interval": "1m",
+        "input_series": [
+            {"series": counter, "values": f"0+{10 * (of_good + of_bad) * (1 if of_bad else 3):g}x375"}
+            for counter, (of_good, of_bad, _) in objective.counters.items()
+        ],
+        "promql_expr_test": [
+            _recorded(name, one, 0) for one in (*rates, "slo:sli_bad:rate5m", "slo:sli_bad:increase1h")
+        ],
     }
 
 
@@ -216,10 +236,10 @@ def _silences(name: str, objective: Events) -> Iterator[Case]:
         }  # fmt: skip
     counter = next(iter(objective.counters))
     yield {
-        "name": f"{name}: told after 4.5 minutes of nothing, not before",
+        "name": f"{name}: told after 5 minutes of nothing, not before",
         "interval": "15s",
         "input_series": [{"series": counter, "values": "0+3x40 120x40"}],
-        "promql_expr_test": [_asked(query, "14m15s", []), _asked(query, "14m30s", [(labels, 1)])],
+        "promql_expr_test": [_asked(query, "14m45s", []), _asked(query, "15m", [(labels, 1)])],
     }
 
 

@@ -24,6 +24,8 @@ class Events:
     # Series -> shares of good, of bad, of what does not count.
     counters: dict[str, tuple[float, float, float]]
     no_data: str | None = None
+    # Whether good ones are counted, and the others are bad.
+    counts_good: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,11 @@ EVENTS: dict[str, Events] = {
     ),
     "latency-50ms": Events(
         "AtrasoLatency50msBurn", "0.99", "0.01", _limits("0.144", "0.06", "0.03", "0.01"),
-        _latency("0.05", ("0.025", "0.1", "+Inf")),
+        _latency("0.05", ("0.025", "0.1", "+Inf")), counts_good=True,
     ),
     "latency-250ms": Events(
         "AtrasoLatency250msBurn", "0.999", "0.001", _limits("0.0144", "0.006", "0.003", "0.001"),
-        _latency("0.25", ("0.1", "0.5", "+Inf")),
+        _latency("0.25", ("0.1", "0.5", "+Inf")), counts_good=True,
     ),
     "tokens": Events(
         "AtrasoTokensBurn", "0.995", "0.005", _limits("0.072", "0.03", "0.015", "0.005"),
@@ -94,6 +96,7 @@ EVENTS: dict[str, Events] = {
             'atraso_token_seconds_bucket{result="client_error",le="0.25"}': (0, 0, 2),
             'atraso_token_seconds_count{result="quota_429"}': (0, 0, 1),
         },
+        counts_good=True,
     ),
     "correctness": Events(
         "AtrasoCorrectnessBurn", "0.999", "0.001", _limits("0.0144", "0.006", "0.003", "0.001"),
@@ -115,6 +118,7 @@ EVENTS: dict[str, Events] = {
             'atraso_ledger_rows_total{state="stored"}': (0.9, 0, 0),
             'atraso_ledger_rows_total{state="recovered"}': (0, 0, 1),
         },
+        counts_good=True,
     ),
 }  # fmt: skip
 SLICES: dict[str, Slices] = {

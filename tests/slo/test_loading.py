@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import promql_parser
 import pytest
 
 from atraso.slo.loading import load_promise
 from atraso.slo.objectives import Slices
 from atraso.slo.openslo import BUNDLED, SloFileError
+from atraso.slo.rules import rule_file
 from atraso.telemetry.names import LATENCY_BOUNDS
 from tests.slo.expected import BURNS, OBJECTIVES
 
@@ -61,11 +64,26 @@ def test_freshness_of_departures_is_that_of_the_settings() -> None:
         ("kind: Service", "kind: Servic", "document 1"),
         ("  service: atraso\n", "  servce: atraso\n", "unknown field `servce`"),
         ("- conditionRef: fast", "- conditionRef: fats", "names the AlertCondition 'fats'; there are: fast, slow"),
-        ("    - no-data\n", "    - nodata\n", "names the AlertPolicy 'nodata'"),
+        ("Ref: no-data\n", "Ref: nodata\n", "names the AlertPolicy 'nodata'"),
         ("lookbackWindow: 1h", "lookbackWindow: 1 hour", "'1 hour' is no duration"),
-        ("atraso/short-window: 5m", "atraso/short-window: 2h", "is not shorter than 1h"),
-        ("    atraso/short-window: 2h\n", "    atraso/short: 2h\n", "needs the annotation atraso/short-window"),
-        ("atraso/least-bad: \"2\"", "atraso/least-bad: \"two\"", "not a whole number"),
+        ("lookbackWindow: 1h", "lookbackWindow: 1h30m", "'1h30m' is no duration of OpenSLO"),
+        ("lookbackWindow: 1h", "lookbackWindow: 0m", "'0m' is no duration of OpenSLO"),
+        ("alertAfter: 1m", "alertAfter: 30s", "in AlertCondition 'silence' '30s' is no duration"),
+        ("duration: 30d", "duration: 1M", "'1M' is no duration of OpenSLO"),
+        ("timeSliceWindow: 1m", "timeSliceWindow: 60s", "'60s' is no duration of OpenSLO"),
+        ("    - alertPolicyRef: burn-fast", "    - burn-fast", "got `str` - at `$.alertPolicies[0]`"),
+        ("    atraso.slo/runbook", "    atraso_slo/runbook", "at `key` in `$.metadata.annotations`"),
+        ("  displayName: Log-ins", f"  displayName: {'Log-ins ' * 9}", "length <= 63 - at `$.metadata.displayName`"),
+        ("name: availability", "name: Availability", "at `$.metadata.name`"),
+        ("metricSourceRef: prometheus", "metricSourceRef: mimir", "names the DataSource 'mimir'; there are: prom"),
+        ("alertWhenResolved: true", "alertWhenResolved: false", "`$.alertWhenResolved`"),
+        ("target: 0.9995", "target: nan", "NaN is no number"),
+        ("threshold: 14.4", "threshold: .inf", "what stands after AlertPolicy 'burn-fast'"),
+        ("threshold: 14.4", "threshold: Infinity", "Infinity is no number"),
+        ("description: How likely", f"description: {'How ' * 300} likely", "length <= 1050"),
+        ("atraso.slo/short-window: 5m", "atraso.slo/short-window: 2h", "is not shorter than 1h"),
+        ("    atraso.slo/short-window: 2h\n", "    atraso.slo/short: 2h\n", "needs the annotation atraso.slo/short"),
+        ("atraso.slo/least-bad: \"2\"", "atraso.slo/least-bad: \"two\"", "not a whole number"),
         ("name: latency-50ms", "name: latency-250ms", "there are two SLO called 'latency-250ms'"),
         ("      target: 0.9995", "      target: 0.5", "can never burn 14.4 times its budget"),
         ("budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "it needs a thresholdMetric"),
@@ -87,6 +105,36 @@ def test_a_file_that_contradicts_itself_is_refused_with_where_and_why(
 
     assert "mine.yaml" in str(refused.value)
     assert says in str(refused.value)
+
+
+def changed(tmp_path: Path, old: str, new: str) -> dict[str, Any]:
+    """Return the rules of availability and model-freshness, by alert and burn, of a promise with one change."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(BUNDLED.read_text().replace(old, new, 1) + "---\n")
+    promise = load_promise(path)
+    groups = [group for one in promise.objectives for group in rule_file(one, promise)["groups"]]
+    return {
+        f"{rule['alert']} {rule['labels'].get('burn', '')}".strip(): rule
+        for group in groups for rule in group["rules"] if "alert" in rule
+    }  # fmt: skip
+
+
+def test_a_wait_that_a_condition_asks_for_is_in_its_rule(tmp_path: Path) -> None:
+    """What a file says is done, or it would be refused; no wait is none."""
+    rules = changed(tmp_path, "lookbackWindow: 6h\n    alertAfter: 0m", "lookbackWindow: 6h\n    alertAfter: 3m")
+
+    assert rules["AtrasoAvailabilityBurn slow"]["for"] == "3m"
+    assert "for" not in rules["AtrasoAvailabilityBurn fast"]
+
+
+def test_time_without_slices_can_be_told_as_well(tmp_path: Path) -> None:
+    """A policy for missing data may stand at an objective that counts time; its query is one that PromQL knows."""
+    before = "- alertPolicyRef: burn-days\n---\napiVersion: openslo/v1\nkind: SLO\nmetadata:\n  name: departures"
+    rules = changed(tmp_path, before, f"- alertPolicyRef: no-data\n    {before}")
+    told = rules["AtrasoModelFreshnessNoData"]
+
+    assert told["expr"] == 'absent_over_time(slo:sli_slice:bad{slo="model-freshness"}[4m])'
+    promql_parser.parse(told["expr"])
 
 
 def test_a_file_that_is_not_there_is_told() -> None:

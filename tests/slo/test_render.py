@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from atraso.slo.config import alertmanager_config, prometheus_config
 from atraso.slo.dashboard import dashboard_json, queries
 from atraso.slo.loading import load_promise
 from atraso.slo.openslo import BUNDLED
+from atraso.slo.page import slo_page
 from atraso.slo.render import HEAD, as_yaml, rendered
 from atraso.slo.rules import alert_names, expressions, rule_file, service_rules
 
@@ -76,6 +78,26 @@ def test_every_query_of_rules_and_dashboard_is_understood() -> None:
         assert set(NAME.findall(query)) <= recorded
 
 
+def test_every_panel_and_every_query_of_the_dashboard_has_a_name_of_its_own() -> None:
+    """Panels have different numbers and queries of a panel different letters, places do not overlap, none is empty."""
+    panels = json.loads(dashboard_json(PROMISE))["panels"]
+    numbers = [panel["id"] for panel in panels]
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        letters = [target["refId"] for target in panel.get("targets", [])]
+        at = panel["gridPos"]
+        place = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
+
+        assert all(letters)
+        assert len(set(letters)) == len(letters)
+        assert bool(letters) == (panel["type"] != "row")
+        assert panel["title"]
+        assert not place & taken
+        taken |= place
+    assert min(numbers) > 0
+    assert len(set(numbers)) == len(numbers)
+
+
 def test_each_recorded_series_is_of_one_rule() -> None:
     """No two rules write the same name with the same labels."""
     written = [
@@ -110,6 +132,18 @@ def test_the_runbook_names_settings_commands_and_metrics_that_exist() -> None:
 
     assert set(re.findall(r"ATRASO_[A-Z_]+", text)) <= known
     assert set(re.findall(r"`atraso (\w+)", text)) - {"probe"} <= set(VERBS)
+
+
+def test_the_page_speaks_of_the_window_that_was_promised(tmp_path: Path) -> None:
+    """A file of one's own with 28 days gives a page of 28 days."""
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(BUNDLED.read_text().replace("duration: 30d", "duration: 28d"))
+    page = slo_page(load_promise(mine))
+
+    assert "budget in 28 days" in page
+    assert "exactly in its 28 days" in page
+    assert "spent_ratio28d" in page
+    assert "30 days" not in page
 
 
 def test_the_page_names_each_alert_and_each_objective() -> None:

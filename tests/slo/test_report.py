@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from atraso.cli.slo import slo
+from atraso.cli.slo_text import share
 from atraso.slo.history import HistoryError, ask, read_history
 from atraso.slo.loading import load_promise
 from atraso.slo.report import BROKEN, KEPT, UNKNOWN, Kept, report
@@ -100,7 +106,9 @@ def test_an_hour_of_which_half_is_known_is_left_out() -> None:
         (b'{"status":"error","error":"bad query"}', "bad query"),
         (b'{"status":"success","data":{"resultType":"vector","result":[]}}', "not a range"),
         (b'{"status":"success","data":{"resultType":"matrix","result":[]}}', "load deploy/monitoring/rules"),
-        (answer({"x": [(1, 2)]}).replace(b'"1"', b'"one"'), "is no answer of Prometheus"),
+        (answer({"x": [(1, 2)]}).replace(b'"1"', b'"one"'), "is no answer of Prometheus: 'one' is no number"),
+        (answer({"x": [(-1, 2)]}), "-1 is no number of events"),
+        (answer({"x": [(1, 2)]}).replace(str(END).encode(), b"4e12"), "4e+12 is no time in seconds since 1970"),
     ],
 )
 def test_an_answer_that_cannot_be_used_is_told(content: bytes, says: str) -> None:
@@ -111,6 +119,74 @@ def test_an_answer_that_cannot_be_used_is_told(content: bytes, says: str) -> Non
 
     assert "range.json" in str(refused.value)
     assert says in str(refused.value)
+
+
+def test_several_series_of_one_objective_are_added_up() -> None:
+    """Two services, or two Prometheus servers: none of them takes another's place."""
+    whole = json.loads(answer({"availability": [(5, 1000), (1, 100)]}))
+    series = whole["data"]["result"]
+    others = [{**one, "metric": {**one["metric"], "instance": "y"}, "values": one["values"][:1]} for one in series]
+    whole["data"]["result"] += others
+    history = read_history(json.dumps(whole).encode(), "a test")
+
+    assert [(int(hour.bad), int(hour.total)) for hour in history["availability"]] == [(10, 2000), (1, 100)]
+
+
+@pytest.fixture
+def talker() -> Iterator[Callable[[bytes], str]]:
+    """Yield what starts a server that answers everybody with the same bytes and closes, and gives its address."""
+    with contextlib.ExitStack() as opened:
+
+        def talk(said: bytes) -> str:
+            listening = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def serve() -> None:
+                with contextlib.suppress(OSError), listening.accept()[0] as client:
+                    heard.append(client.recv(65536))
+                    client.sendall(said)
+
+            threading.Thread(target=serve, daemon=True).start()
+            return f"127.0.0.1:{listening.getsockname()[1]}"
+
+        heard: list[bytes] = []
+        talk.heard = heard  # type: ignore[attr-defined]
+        yield talk
+
+
+@pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", b""])
+def test_what_is_no_prometheus_is_told_in_a_sentence(said: bytes, talker: Callable[[bytes], str]) -> None:
+    """Something else at that port, an answer cut short, or none: never a traceback."""
+    address = talker(said)
+
+    with pytest.raises(HistoryError, match=f"no Prometheus answers at http://{address} "):
+        ask(f"http://{address}", 0, 86_400)
+
+
+def test_name_and_password_are_sent_and_never_shown(talker: Callable[[bytes], str]) -> None:
+    """Those of the address go as Basic; what is told of a refusal has neither."""
+    address = talker(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
+
+    with pytest.raises(HistoryError, match=f"at http://{address} refused: 401 no") as refused:
+        ask(f"http://me:s%3Acret@{address}", 0, 86_400)
+
+    assert "cret" not in str(refused.value)
+    assert f"Authorization: Basic {b64encode(b'me:s:cret').decode()}\r\n" in talker.heard[0].decode()  # type: ignore[attr-defined]
+
+
+def test_an_answer_that_cannot_be_used_is_told_without_the_password(talker: Callable[[bytes], str]) -> None:
+    """The command names the server that it asked, not who it asked as."""
+    address = talker(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n<>")
+    with pytest.raises(HistoryError, match=f"http://{address} is no answer of Prometheus"):
+        CliRunner().invoke(slo, ["report", "--prometheus", f"http://me:secret@{address}"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("url", ["http://exa mple", "http://[::1", "http://", "127.0.0.1:9090", "http://me:secret@"])
+def test_an_address_that_is_none_is_told(url: str) -> None:
+    """With how to write one, and without what may be a password."""
+    with pytest.raises(HistoryError, match=r"write http://HOST:PORT|say where it is") as refused:
+        ask(url, 0, 86_400)
+
+    assert "secret" not in str(refused.value)
 
 
 def test_a_server_that_is_not_there_is_told() -> None:
@@ -135,7 +211,10 @@ def test_the_command_prints_budgets_worst_hours_and_the_verdict(tmp_path: Path) 
     )
     well = run(tmp_path, {"availability": [(0, 1000)]}, "--window", "2h")
 
-    assert (broken.exit_code, well.exit_code) == (1, 0)
+    nothing = run(tmp_path, {"availability": [(0, 0)]}, "--window", "2h")
+
+    assert (broken.exit_code, well.exit_code, nothing.exit_code) == (1, 0, 2)
+    assert "the promise was not measured: there is no data" in nothing.stdout
     lines = broken.stdout.splitlines()
     assert lines[0].endswith("the promise was BROKEN (2 of 9 objectives have data)")
     (availability,) = (line for line in lines if line.startswith("availability  "))
@@ -146,6 +225,13 @@ def test_the_command_prints_budgets_worst_hours_and_the_verdict(tmp_path: Path) 
     assert "40 of 1,000 bad (4 %), 4,000 % of the budget" in broken.stdout
     assert "no data" in broken.stdout
     assert "availability: 1 hour without anything to judge" in well.stdout
+
+
+def test_a_small_share_is_not_told_as_none() -> None:
+    """Shares are cut, never rounded up to what was not reached, and one that is there never becomes nothing."""
+    shares = [share(Decimal(value), 2) for value in ("0.99999", "0.00012", "0.00001", "0", "1")]
+
+    assert shares == ["99.99 %", "0.01 %", "<0.01 %", "0 %", "100 %"]
 
 
 def test_the_command_gives_json_and_keeps_the_answer(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 PREDICTION = b'{"predictions":[{"delay_probability":0.2}]}'
 EVERY_S, FROZEN_S = 5.0, 1.0
-ENOUGH = 100
+ENOUGH = 300  # more than a load of 100 a second is warmed up with
 
 
 class Answering(asyncio.Protocol):

@@ -24,6 +24,7 @@ from atraso.stress.record import FOLDER, Record, read_record
 from tests.stress.conftest import Known
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+MANY_ANSWERS_BYTES = 60_000
 ENDED = (0, EXIT_FELL_SHORT, EXIT_COULD_NOT)  # whether a promise was kept is not asked on a busy machine
 
 
@@ -77,8 +78,7 @@ def test_a_crowd_is_established_by_the_kernel_s_word_and_answered_twice(run: Cal
     done = run("--profile", "connections", "--connections", "1000", "--json")
     (step,) = recorded(done).runs
     assert step.figures["established"] == 1000
-    assert step.figures["answered_twice"] == 1000
-    assert step.failed == 0
+    assert (step.errors, step.figures["answered_twice"]) == ({}, 1000)
     assert done.exit_code == 0
     assert "hard limit" in done.stderr
     assert "127.0.0.2" in done.stderr
@@ -116,8 +116,8 @@ def test_ctrl_c_keeps_what_was_met_and_says_that_it_is_a_part(tmp_path: Path) ->
 
 
 def _answered(folder: Path) -> bool:
-    """Return whether the service below *folder* has kept answers, which the run's first question was one of."""
-    return any(file.stat().st_size > 5000 for file in folder.glob("atraso-stress-*/data/spool/*.spool"))
+    """Return whether the service below *folder* has kept more answers than a load of 50 a second is warmed up with."""
+    return any(file.stat().st_size > MANY_ANSWERS_BYTES for file in folder.glob("atraso-stress-*/data/spool/*.spool"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -51,3 +53,18 @@ def test_a_pacer_that_is_stopped_tells_what_it_met(known: Callable[[str], Known]
     assert met.stopped
     assert met.latency is not None
     assert ENOUGH - 64 <= met.latency.count < 6000
+
+
+def test_a_pacer_that_was_late_says_that_its_run_is_void(known: Callable[[str], Known]) -> None:
+    """Stopped for a while it asks late what was due meanwhile: what it then measures is its own lateness."""
+    asked = plan(known("quick").port, 2.0, 500.0)
+    with offering(asked) as offered:
+        (process,) = offered._processes
+        time.sleep(1.0)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGCONT)
+        met = paced(asked, offered.met())
+    assert met.lateness is not None
+    assert met.lateness.p99_ms > 5
+    assert "late itself" in met.void

@@ -9,35 +9,15 @@ import os
 import sys
 
 import boto3
-from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse as Scaling
-from moto.cloudwatch.responses import CloudWatchResponse
+from gaps import close
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 REGION = "sa-east-1"
 
 
-def complete() -> None:
-    """Add the calls that moto lacks and this configuration makes, so that they answer as AWS does."""
-    # moto keeps, lists and deletes composite alarms, and lacks the one call that makes them.
-    if not hasattr(CloudWatchResponse, "put_composite_alarm"):
-        CloudWatchResponse.put_composite_alarm = CloudWatchResponse.put_metric_alarm
-    # It forgets what a scalable target was tagged with, and cannot be asked for it.
-    if not hasattr(Scaling, "list_tags_for_resource"):
-        tags: dict[str, dict[str, str]] = {}
-        register = Scaling.register_scalable_target
-
-        def remember(self: Scaling) -> str:
-            answer = register(self)
-            tags.setdefault(json.loads(answer)["ScalableTargetARN"], {}).update(self._get_param("Tags") or {})
-            return answer
-
-        Scaling.register_scalable_target = remember
-        Scaling.list_tags_for_resource = lambda self: json.dumps({"Tags": tags.get(self._get_param("ResourceARN"), {})})
-
-
 def main(bucket: str, domain: str) -> None:
     """Serve until nobody holds standard input open any more."""
-    complete()
+    close()
     sys.stdout, told = sys.stderr, sys.stdout  # moto greets there
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)

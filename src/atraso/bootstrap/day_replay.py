@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atraso.artefact.scorer import Scorer
+from atraso.core.addresses import bearer, service_address
 from atraso.core.errors import AtrasoError
 from atraso.core.flights import DepartureTable, FlightTable, moment_from_utc_minutes
 from atraso.core.leads import LEADS, SCHEDULE
@@ -87,16 +87,18 @@ class Replayed:
 
 
 class Client:
-    """Asks one service, one request after the other, with a *bearer* where it wants one."""
+    """Asks one service, one request after the other, with a *key* where it wants one."""
 
-    def __init__(self, url: str, bearer: str | None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ReplayError(f"{url!r} is not the address of a service, such as http://127.0.0.1:5000.")
+    def __init__(self, url: str, key: str | None) -> None:
+        try:
+            parts = service_address(url)
+            shown = {"authorization": bearer(key)} if key else {}
+        except ValueError as error:
+            raise ReplayError(str(error)) from None
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._url = url
-        self._connection = kind(parts.hostname, parts.port, timeout=ANSWER_WITHIN_S)
-        self._headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {bearer}"} if bearer else {})
+        self._connection = kind(parts.hostname or "", parts.port, timeout=ANSWER_WITHIN_S)
+        self._headers = {"content-type": "application/json", **shown}
 
     def close(self) -> None:
         """Let go of the connection."""

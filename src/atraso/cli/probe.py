@@ -51,6 +51,10 @@ correct.
     help="Seconds for each answer.",
 )  # fmt: skip
 @click.option(
+    "--patience", type=click.FloatRange(0, 3600), default=0.0, show_default=True, metavar="S",
+    help="Seconds in which a service that never answered yet is waited for, and nothing is counted.",
+)  # fmt: skip
+@click.option(
     "--metrics-port", type=click.IntRange(0, 65535), metavar="PORT", help="Serve /metrics here; 0: a free port."
 )
 @click.option("--metrics-host", default="127.0.0.1", show_default=True, metavar="HOST", help="Address of that port.")
@@ -63,6 +67,7 @@ def probe(
     data: Path | None,
     ca: Path | None,
     timeout: float,
+    patience: float,
     metrics_port: int | None,
     metrics_host: str,
 ) -> None:
@@ -72,26 +77,30 @@ def probe(
     them alone, and compares with the artefact of the model that answered; where that is not at hand here, with what
     the service itself says. Probes are marked: they are not recorded and stay out of quality, drift and quotas.
     """
-    from atraso.cli.probing import Door
+    from atraso.cli.probing import PAUSE_S, Door
     from atraso.cli.probing import probe as probe_once
     from atraso.telemetry.probes import ProbeCounts
 
     door = Door(url, os.environ.get("ATRASO_KEY"), ca, timeout)
     at_hand = _at_hand(data, models)
     counts = ProbeCounts()
-    if once:
-        found = probe_once(door, at_hand, 0)
-        click.echo(_told(found, as_json))
-        raise SystemExit(0 if found.result == "equal" else 1)
-    if metrics_port is not None:
+    if metrics_port is not None and not once:
         address = counts.serve(metrics_host, metrics_port)
         click.echo(f"atraso probe: metrics on {address}", err=True)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT) * (not once):
         signal.signal(number, lambda *_: stop.set())
-    turn, due = 0, time.monotonic()
+    turn, due, patient_until = 0, time.monotonic(), time.monotonic() + patience
     while not stop.wait(max(0.0, due - time.monotonic())):
         found = probe_once(door, at_hand, turn)
+        if found.result == "failed" and time.monotonic() < patient_until:
+            click.echo(f"atraso probe: waiting for the service ({found.detail})", err=True)
+            due = time.monotonic() + min(every, PAUSE_S)
+            continue
+        if once:
+            click.echo(_told(found, as_json))
+            raise SystemExit(0 if found.result == "equal" else 1)
+        patient_until = 0.0
         counts.count(found.result, found.at)
         click.echo(_told(found, as_json))
         turn += 1

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from atraso.artefact.golden import differences, question_of
 from atraso.artefact.manifest import GoldenFlight, Manifest
+from atraso.core.addresses import bearer, service_address
 from atraso.core.errors import SettingsError
 from atraso.serving.marks import PROBE
 
@@ -58,13 +58,14 @@ class Door:
     """
 
     def __init__(self, url: str, key: str | None, ca: Path | None, timeout_s: float) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingsError(f"{url!r} is not the address of a service, such as http://127.0.0.1:5000.")
-        self._host, self._port, self._timeout_s = parts.hostname, parts.port, timeout_s
+        try:
+            parts = service_address(url)
+            shown = {"authorization": bearer(key)} if key else {}
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+        self._host, self._port, self._timeout_s = parts.hostname or "", parts.port, timeout_s
         self._path = parts.path.rstrip("/")
-        self._headers = {"content-type": "application/json", **MARK}
-        self._headers |= {"authorization": f"Bearer {key}"} if key else {}
+        self._headers = {"content-type": "application/json", **MARK, **shown}
         self._tls: ssl.SSLContext | None = None
         if parts.scheme == "https":
             try:

@@ -73,7 +73,8 @@ Examples:
   atraso slo report --window 7d --prometheus http://127.0.0.1:9090 --html slo.html --save range.json
   atraso slo report --window 7d --range range.json --json
 
-Exit codes: 0 the promise was kept; 1 it was broken; 2 something to correct, such as a server without the rules.
+Exit codes: 0 the promise was kept; 1 it was broken; 2 something to correct, such as a server without the rules, or
+nothing was measured.
 """
 
 
@@ -107,17 +108,17 @@ def report(
     from atraso.cli.show import say
     from atraso.cli.slo_page import slo_report_page
     from atraso.cli.slo_text import lines
-    from atraso.slo.history import ask, read_history, read_saved
+    from atraso.slo.history import ask, read_history, read_saved, shown
     from atraso.slo.loading import load_promise
     from atraso.slo.openslo import BUNDLED
-    from atraso.slo.report import BROKEN
+    from atraso.slo.report import BROKEN, KEPT
     from atraso.slo.report import report as told
 
     promise = load_promise(source or BUNDLED)
     length_s = _whole_hours(window)
     now_s = int(time.time())
     answer = read_saved(saved) if saved else ask(url, now_s - length_s, now_s)
-    history = read_history(answer, str(saved or url))
+    history = read_history(answer, str(saved) if saved else shown(url))
     if save is not None:
         with written_whole(str(save)) as stream:
             stream.write(answer)
@@ -133,7 +134,7 @@ def report(
     else:
         for line in lines(found):
             click.echo(line)
-    sys.exit(1 if found.verdict == BROKEN else 0)
+    sys.exit({KEPT: 0, BROKEN: 1}.get(found.verdict, 2))
 
 
 def _whole_hours(window: str) -> int:

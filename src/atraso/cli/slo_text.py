@@ -46,9 +46,11 @@ def bar(spent: Decimal) -> str:
 
 
 def share(value: Decimal, places: int = 4) -> str:
-    """Return a share in percent, never rounded up to what was not reached."""
+    """Return a share in percent, never rounded up to what was not reached; of little never nothing."""
     step = Decimal(1).scaleb(-places)
     cut = (value * 100).quantize(step, rounding="ROUND_FLOOR")
+    if cut == 0 < value:
+        return f"<{step} %"
     return f"{cut.normalize():f} %"
 
 

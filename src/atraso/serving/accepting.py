@@ -2,7 +2,8 @@
 
 All workers wait at one listening socket, and whoever is awake first takes what has come: of 64 connections one worker
 may get 60, for as long as they last. So each worker tells the others how many it has, and one that has more than
-another lets it go first for a moment. After that it takes some itself, because the other may be dead, stopped or slow.
+another lets it go first for a moment. After that it takes a few itself, because the other may be dead, stopped or slow:
+few, because it may only be late.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ logger = logging.getLogger("atraso.serving")
 GIVE_WAY_S = 0.001
 # Taken in one turn of the loop. A turn is long under load, and whoever is not taken in yet cannot even be refused.
 AT_ONCE = 32
+# So much of what it has, one part in so many, a worker may have more than another: a crowd comes in by the dozen.
+UNEVEN = 8
 # Where there are too many open files, trying again at once would take all the worker's time.
 REST_S = 0.1
 HANDSHAKE_S = 5.0
@@ -92,7 +95,8 @@ class Acceptor:
 
     def _look(self) -> None:
         for _ in range(AT_ONCE):
-            if self.tell() > self._shares.least():
+            least = self._shares.least()
+            if self.tell() > least + least // UNEVEN:
                 self._pause(GIVE_WAY_S, self._take_after_others)
                 return
             if not self._take():
@@ -104,7 +108,7 @@ class Acceptor:
 
     def _take_after_others(self) -> None:
         self._wait()
-        for _ in range(AT_ONCE):
+        for _ in range(1 + min(self.tell() // UNEVEN, AT_ONCE)):
             if not self._take():
                 return
 

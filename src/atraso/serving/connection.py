@@ -80,7 +80,7 @@ class Connection(HttpToolsProtocol):
         self._stopping = False
         self._half_closed = False
         self._refusal = b""
-        self._refused_as = 0
+        self._refused_as, self._refused_at = 0, 0.0
         self._discarded = 0
         self._answered_at = 0.0
         self._unsent = 0
@@ -365,7 +365,7 @@ class Connection(HttpToolsProtocol):
         """Refuse what is arriving and all that follows; said after the answers to the requests before."""
         with_body = self._phase == IDLE or self.scope.get("method") != "HEAD"
         self._refusal = self._render(status, detail, close=True, with_body=with_body)
-        self._refused_as = status
+        self._refused_as, self._refused_at = status, time.monotonic()
         self._phase = REFUSED
         self._unfed = None
         self._chunks = []
@@ -379,9 +379,9 @@ class Connection(HttpToolsProtocol):
         gate.outbox.send_all()
         transport.write(self._refusal)
         self._release(self._held_bytes)
-        now = time.monotonic()
         path = self.url.partition(b"?")[0].decode("latin-1")
-        self._count(route_of(path), self._refused_as, self._since or now)
+        # What never arrived whole has no last byte to be timed from: the wait for it was the client's, not ours.
+        now = self._count(route_of(path), self._refused_as, self._refused_at)
         self.deadline = now + LINGER_S
         if self._half_closed or not transport.can_write_eof() or len(gate.lingering) >= MAX_LINGERING:
             transport.close()

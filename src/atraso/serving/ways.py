@@ -124,7 +124,7 @@ class OpenWays:
             credential = verifier.verify(token, self._now())
         except TokenError as error:
             return Refused(error.reason, kind=kind)
-        if self._known.revocations is None:
+        if not self.knows() or self._known.revocations is None:
             raise UnavailableError("it is not known yet which tokens were revoked; try again in a moment", 1)
         if self._known.revocations.is_revoked(credential):
             return Refused("revoked token", credential.principal.name, kind)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
+from string import ascii_uppercase
 
 from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizLegendOptions, VizTooltipOptions
 from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVariable, Row, ThresholdsConfig
@@ -145,16 +147,18 @@ def dashboard_json(promise: Promise) -> str:
         .timezone("browser")
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .with_variable(DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
-        .with_row(Row("Promises"))
     )
+    # Numbers of their own, so that links to a panel hold and none is taken for another.
+    number = count(1)
+    board = board.with_row(Row("Promises").id(next(number)))
     for objective in promise.objectives:
-        board = board.with_panel(_budget(objective))
-    board = board.with_panel(_chart(_burning("Burn over an hour", "1h")))
-    board = board.with_panel(_chart(_burning("Burn over three days", "3d")))
+        board = board.with_panel(_budget(objective).id(next(number)))
+    board = board.with_panel(_chart(_burning("Burn over an hour", "1h")).id(next(number)))
+    board = board.with_panel(_chart(_burning("Burn over three days", "3d")).id(next(number)))
     for title, charts in ROWS:
-        board = board.with_row(Row(title))
+        board = board.with_row(Row(title).id(next(number)))
         for chart in charts:
-            board = board.with_panel(_chart(chart))
+            board = board.with_panel(_chart(chart).id(next(number)))
     # From grid position to legend, everything is the library's; only the form of the file is ours.
     return json.dumps(board.build(), cls=JSONEncoder, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -224,11 +228,11 @@ def _chart(chart: Chart) -> Timeseries:
         )
         .tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
     )
-    for query, legend in chart.queries:
-        panel = panel.with_target(_query(query, legend))
+    for letter, (query, legend) in zip(ascii_uppercase, chart.queries, strict=False):
+        panel = panel.with_target(_query(query, legend, letter))
     return panel
 
 
-def _query(expr: str, legend: str) -> Dataquery:
-    query = Dataquery().expr(expr).range().datasource(SOURCE)
+def _query(expr: str, legend: str, letter: str = "A") -> Dataquery:
+    query = Dataquery().ref_id(letter).expr(expr).range().datasource(SOURCE)
     return query.legend_format(legend) if legend else query

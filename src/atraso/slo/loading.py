@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from atraso.slo.objectives import WINDOW, Alert, Events, Objective, Promise, Silence, Slices
-from atraso.slo.openslo import BUNDLED, Document, SloFileError, SloSpec, read_documents
+from atraso.slo.openslo import BUNDLED, Document, Indicator, SloFileError, SloSpec, read_documents
 from atraso.slo.windows import duration, seconds
 
 OPERATORS = {"gte": ">=", "gt": ">"}
 # An objective says what is good; what is recorded is what is not.
 OPPOSITES = {"lte": ">", "gte": "<", "lt": ">=", "gt": "<="}
+# One whole number and one unit; of OpenSLO's units Prometheus has no months, quarters and years. 0m is no wait.
+SHORTHAND = re.compile(r"[1-9]\d*[mhdw]|0m", re.ASCII)
 
 
 def load_promise(path: Path = BUNDLED) -> Promise:
@@ -39,7 +42,7 @@ def load_promise(path: Path = BUNDLED) -> Promise:
             raise SloFileError(f"{path.name}: {where} needs one condition and one target")
         condition, spec = get("AlertCondition", policy.conditions[0].condition_ref, where)
         target, _ = get("AlertNotificationTarget", policy.notification_targets[0].target_ref, where)
-        url = _annotation(path, target, "atraso/webhook")
+        url = _annotation(path, target, "atraso.slo/webhook")
         if webhooks.setdefault(spec.severity, url) != url:
             raise SloFileError(f"{path.name}: {where} sends a {spec.severity} elsewhere than another policy does")
         policies[name] = _alert(path, policy, condition, spec)
@@ -47,32 +50,42 @@ def load_promise(path: Path = BUNDLED) -> Promise:
     objectives = []
     for name, (document, slo) in of_kind.get("SLO", {}).items():
         get("Service", slo.service, f"SLO {name!r}")
+        for source in _sources(slo.indicator.spec):
+            get("DataSource", source, f"SLO {name!r}")
         told = []
-        for policy_name in slo.alert_policies:
-            get("AlertPolicy", policy_name, f"SLO {name!r}")
-            told.append(policies[policy_name])
+        for policy in slo.alert_policies:
+            get("AlertPolicy", policy.alert_policy_ref, f"SLO {name!r}")
+            told.append(policies[policy.alert_policy_ref])
         objectives.append(_objective(path, document, slo, told))
     if not objectives:
         raise SloFileError(f"{path.name}: there is no SLO in it")
     service, _ = next(iter(of_kind["Service"].values()))
-    return Promise(tuple(objectives), webhooks, _annotation(path, service, "atraso/runbook"))
+    return Promise(tuple(objectives), webhooks, _annotation(path, service, "atraso.slo/runbook"))
+
+
+def _sources(indicator: Indicator) -> Iterator[str]:
+    """Yield the name of each source that an indicator asks by name."""
+    ratio = indicator.ratio_metric
+    for metric in (indicator.threshold_metric, *((ratio.total, ratio.good, ratio.bad) if ratio else ())):
+        if metric is not None and metric.metric_source.metric_source_ref:
+            yield metric.metric_source.metric_source_ref
 
 
 def _alert(path: Path, policy: Any, condition: Document, spec: Any) -> Alert | Silence:
     burn = spec.condition
     name = condition.metadata.name
     checked = _checked(path, f"AlertCondition {name!r}")
-    long, after = checked(burn.lookback_window), checked(burn.alert_after)
+    long, after = checked(burn.lookback_window), checked(burn.alert_after, least_s=0)
     if policy.alert_when_breaching == policy.alert_when_no_data:
         raise SloFileError(f"{path.name}: the policy of {name!r} tells either of a breach or of missing data")
     if policy.alert_when_no_data:
         return Silence(name, spec.severity, long, after)
-    short = checked(_annotation(path, condition, "atraso/short-window"))
+    short = checked(_annotation(path, condition, "atraso.slo/short-window"))
     if seconds(short) >= seconds(long):
         raise SloFileError(f"{path.name}: the short window of {name!r} is not shorter than {long}")
-    least = condition.metadata.annotations.get("atraso/least-bad", "0")
+    least = condition.metadata.annotations.get("atraso.slo/least-bad", "0")
     if not least.isdecimal():
-        raise SloFileError(f"{path.name}: atraso/least-bad of {name!r} is {least!r}, not a whole number")
+        raise SloFileError(f"{path.name}: atraso.slo/least-bad of {name!r} is {least!r}, not a whole number")
     return Alert(
         name, spec.severity, burn.threshold, OPERATORS[burn.op], long, short, after, int(least), policy.description
     )
@@ -113,7 +126,7 @@ def _objective(path: Path, document: Document, slo: SloSpec, told: list[Alert | 
         title=document.metadata.display_name or name,
         promise=goal.display_name,
         reason=slo.description,
-        measured=slo.indicator.metadata.display_name,
+        measured=slo.indicator.spec.description.rstrip(".") or slo.indicator.metadata.display_name,
         target=goal.target,
         window=checked(window.duration),
         indicator=indicator,
@@ -131,13 +144,15 @@ def _annotation(path: Path, document: Document, name: str) -> str:
         ) from None
 
 
-def _checked(path: Path, where: str) -> Callable[[str], str]:
+def _checked(path: Path, where: str) -> Callable[..., str]:
     """Return a check that gives a duration back as Prometheus writes it, so that equal ones are written alike."""
 
-    def check(text: str) -> str:
-        try:
-            return duration(seconds(text))
-        except ValueError as error:
-            raise SloFileError(f"{path.name}: in {where} {error}") from None
+    def check(text: str, least_s: int = 60) -> str:
+        if not SHORTHAND.fullmatch(text) or seconds(text) < least_s:
+            raise SloFileError(
+                f"{path.name}: in {where} {text!r} is no duration of OpenSLO: write a whole number of minutes, hours, "
+                "days or weeks, such as 5m, 6h or 30d"
+            )
+        return duration(seconds(text))
 
     return check

@@ -1,6 +1,8 @@
 """OpenSLO v1, the part of it that this project uses: documents read, and refused where they hold anything else.
 
-Source: the specification's README, https://github.com/OpenSLO/OpenSLO.
+What it limits is limited here too, so that other readers of OpenSLO take a file that is taken here. Source: the
+specification's README, https://github.com/OpenSLO/OpenSLO, and its reference reader, OpenSLO/go-sdk. Where these and
+the JSON Schema beside them differ, these count: a reference to a policy is an object, and `0m` is no wait.
 """
 
 from __future__ import annotations
@@ -9,15 +11,24 @@ from collections.abc import Iterator
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
+from msgspec import Meta
 
 from atraso.core.errors import AtrasoError
 
 API_VERSION = "openslo/v1"
 BUNDLED = Path(str(files("atraso.slo"))) / "slo.yaml"
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+Title = Annotated[str, Meta(max_length=63)]
+Description = Annotated[str, Meta(max_length=1050)]
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+AnnotationKey = Annotated[
+    str, Meta(pattern=rf"^({_LABEL}(\.{_LABEL})+/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{{0,61}}[a-zA-Z0-9])?$", max_length=317)
+]
 
 
 class SloFileError(AtrasoError):
@@ -31,9 +42,10 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
 class Metadata(_Part, frozen=True):
     """What a document is called."""
 
-    name: str
-    display_name: str = ""
-    annotations: dict[str, str] = {}
+    name: Name
+    display_name: Title = ""
+    labels: dict[str, str | tuple[str, ...]] = {}
+    annotations: dict[AnnotationKey, str] = {}
 
 
 class Query(_Part, frozen=True):
@@ -68,7 +80,7 @@ class Ratio(_Part, frozen=True):
 class Indicator(_Part, frozen=True):
     """What is measured: a ratio of events, or a number that is compared with a threshold."""
 
-    description: str = ""
+    description: Description = ""
     ratio_metric: Ratio | None = None
     threshold_metric: Metric | None = None
 
@@ -98,16 +110,22 @@ class Target(_Part, frozen=True):
     time_slice_window: str | None = None
 
 
+class PolicyRef(_Part, frozen=True):
+    """The name of a policy."""
+
+    alert_policy_ref: Name
+
+
 class SloSpec(_Part, frozen=True):
     """One objective."""
 
-    description: str
+    description: Description
     service: str
     indicator: InlineIndicator
     time_window: tuple[TimeWindow, ...]
     budgeting_method: Literal["Occurrences", "Timeslices"]
     objectives: tuple[Target, ...]
-    alert_policies: tuple[str, ...] = ()
+    alert_policies: tuple[PolicyRef, ...] = ()
 
 
 class Ref(_Part, frozen=True):
@@ -120,9 +138,9 @@ class Ref(_Part, frozen=True):
 class PolicySpec(_Part, frozen=True):
     """When which target is told."""
 
-    description: str
+    description: Description
     alert_when_breaching: bool
-    alert_when_resolved: bool
+    alert_when_resolved: Literal[True]
     alert_when_no_data: bool
     conditions: tuple[Ref, ...]
     notification_targets: tuple[Ref, ...]
@@ -135,7 +153,7 @@ class BurnRate(_Part, frozen=True):
     op: Literal["gt", "gte"]
     threshold: Decimal
     lookback_window: str
-    alert_after: str
+    alert_after: str = "0m"
 
 
 class ConditionSpec(_Part, frozen=True):
@@ -149,21 +167,21 @@ class TargetSpec(_Part, frozen=True):
     """Where notifications go."""
 
     target: str
-    description: str = ""
+    description: Description = ""
 
 
 class ServiceSpec(_Part, frozen=True):
     """What the service is."""
 
-    description: str
+    description: Description
 
 
 class DataSourceSpec(_Part, frozen=True):
     """Where metrics are asked for."""
 
     type: Literal["Prometheus"]
-    connection_details: dict[str, str]
-    description: str = ""
+    connection_details: dict[str, Any]
+    description: Description = ""
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -191,10 +209,24 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
 
     def exact(self, node: yaml.ScalarNode) -> Decimal:
         """Return a number as it was written."""
-        return Decimal(self.construct_scalar(node).replace("_", ""))
+        text = self.construct_scalar(node)
+        try:
+            return Decimal(text.replace("_", ""))
+        except ArithmeticError:
+            raise yaml.constructor.ConstructorError(
+                problem=f"{text} is no number", problem_mark=node.start_mark
+            ) from None
 
 
 Loader.add_constructor("tag:yaml.org,2002:float", Loader.exact)
+
+
+def _finite(part: Any) -> None:
+    """Raise ValidationError for a number in *part* that is none, such as NaN, which text can stand for."""
+    if isinstance(part, Decimal) and not part.is_finite():
+        raise msgspec.ValidationError(f"{part} is no number")
+    for inner in part if isinstance(part, tuple) else msgspec.structs.astuple(part) if isinstance(part, _Part) else ():
+        _finite(inner)
 
 
 def documents(text: str, name: str) -> Iterator[tuple[Document, Any]]:
@@ -205,11 +237,16 @@ def documents(text: str, name: str) -> Iterator[tuple[Document, Any]]:
     place = "the file"
     try:
         for number, raw in enumerate(yaml.load_all(text, Loader=Loader), start=1):
+            if raw is None:
+                continue  # nothing between two lines of dashes
             place = f"document {number}"
             document = msgspec.convert(raw, Document)
             place = f"{document.kind} {document.metadata.name!r}"
-            yield document, msgspec.convert(document.spec, SPECS[document.kind])
-    except (yaml.YAMLError, msgspec.ValidationError, ArithmeticError) as error:
+            spec = msgspec.convert(document.spec, SPECS[document.kind])
+            _finite(spec)
+            yield document, spec
+            place = f"what stands after {place}"
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise SloFileError(f"{name}: {place} is not OpenSLO v1 as it is understood here: {error}") from None
 
 

@@ -34,7 +34,7 @@ atraso slo render --check
 ALERTS = """\
 ## When somebody is told
 
-An alert is about the speed at which the budget is spent: 1 spends it exactly in its 30 days. It needs that speed over a
+An alert is about the speed at which the budget is spent: 1 spends it exactly in its {over}. It needs that speed over a
 long window, so that a blip is no alert, and over a short one, so that it ends soon after what caused it. Pages need two
 bad events at least: one failed request among few is not worth a night.
 """
@@ -49,7 +49,7 @@ Beside them:
 
 - `{down}` (page): Prometheus can scrape no instance for half a minute. A service that is stopped counts no errors,
   so no ratio could tell it.
-- `{nodata}` (ticket): for four minutes nothing came that could be judged. No traffic is no proof of health.
+- `{nodata}` (ticket): for five minutes nothing came that could be judged. No traffic is no proof of health.
 - `{watchdog}` always fires, and goes to a receiver of its own: point that at what alarms when it stops coming.
 
 Pages go out after five seconds and again each hour; tickets are gathered for a minute and told once a day. Of one
@@ -63,7 +63,10 @@ COUNTING = """\
   an exceeded quota (429) are in neither number: they neither spend nor dilute. Health checks and scrapes are left
   out, or they would outnumber the requests of a quiet night.
 - **Latency is a share of requests under a bound**, never a percentile of percentiles; each bound is that of a bucket
-  of `atraso_request_seconds`. That metric has no outcome, so refusals count here with the time they took.
+  of `atraso_request_seconds`, which runs from a request's last byte, so no client can spend it by being slow. It has no
+  outcome, so refusals count as what they are, answers within their time: a client's mistakes hardly ever spend this
+  budget but can thin it, which we take because availability's numbers show such a flood, and an outcome on every bucket
+  would make five times as many series of it.
 - **Long windows are weighted by requests.** They add up events; the mean of five-minute ratios would let an empty night
   outweigh a busy noon. `atraso slo report` says so where the two differ by more than a tenth.
 - **Timeslices** (freshness, calibration) are samples of a number, each good or bad; the budget is time. Where the
@@ -74,7 +77,7 @@ COUNTING = """\
 What is recorded, for each objective (label `slo`): `slo:sli_bad:rate5m`, `slo:sli_total:rate5m` (timeslices have
 `slo:sli_slice:bad` instead), `slo:sli_error:ratio_rate5m` and so on for each window, `slo:sli_bad:increase1h` and
 `slo:sli_total:increase1h` (events in an hour, of timeslices minutes), `slo:objective:ratio`, `slo:error_budget:ratio`,
-`slo:error_budget:spent_ratio30d`.
+`slo:error_budget:spent_ratio{window}`.
 """
 
 
@@ -87,21 +90,21 @@ def slo_page(promise: Promise) -> str:
         "## The promises\n",
         *_objectives(promise),
         "",
-        ALERTS,
+        ALERTS.format(over=_over(promise)),
         *_alerts(promise),
         "",
         DETECTION.format(title=first.name, target=percent(first.target)),
         *_detection(first),
         "",
         OTHERS.format(down=DOWN, watchdog=WATCHDOG, nodata=silent.replace(", ", "`, `")),
-        COUNTING,
+        COUNTING.format(window=first.window),
     ]
     assert len(set(alert_names(promise))) == len(alert_names(promise))
     return "\n".join(blocks)
 
 
 def _objectives(promise: Promise) -> Iterator[str]:
-    yield "| objective | promise | budget in 30 days | why |"
+    yield f"| objective | promise | budget in {_over(promise)} | why |"
     yield "| --- | --- | --- | --- |"
     for one in promise.objectives:
         yield f"| `{one.name}` | {one.promise} | {_budget(one)} | {one.reason} |"
@@ -111,6 +114,15 @@ def _objectives(promise: Promise) -> Iterator[str]:
     for one in promise.objectives:
         bad, total = _queries(one)
         yield f"| `{one.name}` | {one.measured} | {bad} | {total} |"
+
+
+def _over(promise: Promise) -> str:
+    """Return in words over which time budgets run."""
+    lengths = {one.window for one in promise.objectives}
+    if len(lengths) > 1:
+        return "window"
+    days = seconds(lengths.pop()) / 86_400
+    return f"{float(days):g} days"
 
 
 def _budget(objective: Objective) -> str:

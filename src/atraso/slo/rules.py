@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from atraso.slo.objectives import WINDOW, Alert, Events, Objective, Promise, Slices
-from atraso.slo.windows import seconds, shorter
+from atraso.slo.windows import duration, seconds, shorter
 
 SHORTEST = "5m"
 DAY_S, WEEK_S = 86_400, 604_800
@@ -193,25 +193,30 @@ def _told(objective: Objective) -> Iterator[Rule]:
 
 def _alerts(objective: Objective, promise: Promise, times: _Times) -> Iterator[Rule]:
     for alert in objective.alerts:
-        yield _burn(objective, alert, promise)
+        yield _burn(objective, alert, promise, times)
     silence = objective.silence
     if silence is not None:
-        assert isinstance(objective.indicator, Events)
+        indicator, window = objective.indicator, times(silence.window)
+        if isinstance(indicator, Events):
+            missing = f"absent({_over(indicator.total, window)} > 0)"
+        else:
+            missing = f'absent_over_time(slo:sli_slice:bad{{slo="{objective.name}"}}[{window}])'
         name = objective.silence_alert()
+        known_after = duration(seconds(silence.window) + seconds(silence.after))
         yield {
             "alert": name,
-            "expr": f"absent({_over(objective.indicator.total, times(silence.window))} > 0)",
+            "expr": missing,
             "for": times(silence.after),
             "labels": {"severity": silence.severity, "service": SERVICE, "slo": objective.name},
             "annotations": {
                 "summary": f"{objective.title}: nothing to judge",
-                "description": f"For {silence.window} nothing came that counts: {objective.measured}.",
+                "description": f"For {known_after} nothing came that counts: {objective.measured}.",
                 "runbook_url": runbook_url(promise, name),
             },
         }
 
 
-def _burn(objective: Objective, alert: Alert, promise: Promise) -> Rule:
+def _burn(objective: Objective, alert: Alert, promise: Promise, times: _Times) -> Rule:
     of_this = f'{{slo="{objective.name}"}}'
     limit = f"{objective.threshold(alert):f}"
     needs = [f"{error_ratio(window)}{of_this} {alert.operator} {limit}" for window in (alert.short, alert.long)]
@@ -219,12 +224,14 @@ def _burn(objective: Objective, alert: Alert, promise: Promise) -> Rule:
         # Half an event less, because Prometheus extrapolates a count to the ends of its window.
         needs.append(f"slo:sli_bad:increase{REPORT_STEP}{of_this} > {alert.least_bad - 0.5:g}")
     name = objective.burn_alert()
+    pace = "faster than" if alert.factor == 1 else f"more than {alert.factor:f} times as fast as"
     return {
         "alert": name,
         "expr": "\nand\n".join(needs),
+        **({"for": times(alert.after)} if seconds(alert.after) else {}),
         "labels": {"severity": alert.severity, "service": SERVICE, "burn": alert.name},
         "annotations": {
-            "summary": f"{objective.title}: the error budget burns more than {alert.factor:f} times too fast",
+            "summary": f"{objective.title}: the error budget goes {pace} it may",
             "description": (
                 f"{objective.promise}. Over {alert.long} and over {alert.short} more than "
                 f"{percent(objective.threshold(alert))} were bad, now {{{{ $value | humanizePercentage }}}}. "

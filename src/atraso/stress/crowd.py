@@ -101,7 +101,7 @@ class Members:
 def _started(order: Order) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-m", "atraso.stress.crowd_member"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0,
     )  # fmt: skip
     said = msgspec.msgpack.encode(order)
     assert process.stdin is not None

@@ -142,7 +142,7 @@ class Driver:
         ]  # fmt: skip
         process = subprocess.Popen(  # noqa: S603 - no shell
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True,  # Ctrl-C is for this process, which lets wrk say what it met
+            process_group=0,  # Ctrl-C is for this process, which lets wrk say what it met
         )  # fmt: skip
         stopped = False
         try:

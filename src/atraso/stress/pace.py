@@ -70,7 +70,7 @@ class Offering:
             subprocess.Popen(
                 [sys.executable, "-m", "atraso.stress.pacer"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for this process, which stops the others
+                process_group=0,  # Ctrl-C is for this process, which stops the others
             )
             for _ in range(count)
         ]  # fmt: skip
@@ -94,7 +94,10 @@ class Offering:
             said, complaint = process.communicate(timeout=self._plan.seconds + self._plan.drain_s + MORE_WITHIN_S)
             if process.returncode:
                 lines = complaint.decode(errors="replace").strip().splitlines()
-                raise StressError(f"The load could not be offered: {lines[-1] if lines else process.returncode}")
+                why = lines[-1] if lines else f"it ended with {process.returncode}"
+                if why.startswith("ConnectionRefusedError"):
+                    raise StressError("The service answered before the load, and takes no connections now: it ended.")
+                raise StressError(f"The load could not be offered: {why}")
             found.append(msgspec.msgpack.decode(said, type=Met))
         return found
 

@@ -2,8 +2,9 @@
 
 Plain sockets and one epoll, because it shares the processors with what it measures. With stages the loop is open: the
 clock of a request starts when it was to be sent, whether or not there was a connection for it. Without, each client
-asks again when it was answered, and one that was refused first waits as `Retry-After` says, if it heeds that.
-SIGINT ends it early, with what it met by then.
+asks again when it was answered, and one that was refused first waits as `Retry-After` says, if it heeds that. The clock
+stops when the answer's last bytes had come to the client's kernel, which notes it (SO_TIMESTAMPNS): a client that is
+busy reads them later, and that is no doing of the service. SIGINT ends it early, with what it met by then.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import heapq
 import select
 import signal
 import socket
+import struct
 import sys
 import time
 from collections import Counter, deque
@@ -23,6 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 READ_BYTES = 64 * 1024
+SO_TIMESTAMPNS = 35  # asm-generic/socket.h; what comes with the bytes are seconds and nanoseconds since 1970
+NOTED = struct.Struct("qq")
+NOTED_BYTES = socket.CMSG_SPACE(NOTED.size)
+CLOCKS_APART_EVERY_S = 1.0  # a clock that is set meanwhile would shift what the kernel notes
 NEVER = float("inf")
 RECONNECT_EVERY_S = 0.05
 CONNECT_WITHIN_S = 10.0
@@ -95,6 +101,7 @@ class Pacer:
         self._resting: list[tuple[float, int]] = []  # clients that were told to come back: when, and which
         self._queue: deque[float] = deque()  # due, but every connection was busy
         self._asked = order.phase * 499
+        self._apart_s, self._apart_until = 0.0, -NEVER  # the clock of the kernel's notes, beside the monotonic one
         self._began, self._until = 0.0, NEVER
         self.met = Met()
         self._statuses: Counter[int] = Counter()
@@ -114,6 +121,7 @@ class Pacer:
     def _connect(self) -> None:
         client = socket.create_connection((self._order.host, self._order.port), timeout=CONNECT_WITHIN_S)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         client.setblocking(False)
         self._sockets[client.fileno()] = client
         self._epoll.register(client.fileno(), select.EPOLLIN)
@@ -212,11 +220,11 @@ class Pacer:
             if fd not in self._sockets:
                 continue
             try:
-                data = self._sockets[fd].recv(READ_BYTES)
+                data, notes, _, _ = self._sockets[fd].recvmsg(READ_BYTES, NOTED_BYTES)
             except BlockingIOError:
                 continue
             except OSError:
-                data = b""
+                data, notes = b"", []
             if not data:
                 self._break(fd)
                 continue
@@ -226,9 +234,17 @@ class Pacer:
             if head < 4 or len(data) < head + _length(data, head):
                 self._got[fd] = data
                 continue
-            self._answered(fd, data, head)
+            self._answered(fd, data, head, self._came(notes[0][2]) if notes else None)
 
-    def _answered(self, fd: int, data: bytes, head: int) -> None:
+    def _came(self, note: bytes) -> float:
+        """Return when the kernel had what it sends this *note* with, on the monotonic clock."""
+        now = time.monotonic()
+        if now >= self._apart_until:
+            self._apart_s, self._apart_until = time.time() - now, now + CLOCKS_APART_EVERY_S
+        seconds, nanoseconds = NOTED.unpack(note)
+        return float(seconds - self._apart_s + nanoseconds / 1e9)
+
+    def _answered(self, fd: int, data: bytes, head: int, came: float | None) -> None:
         now = time.monotonic()
         due = self._due_of.pop(fd, None)
         if due is None:  # nobody asked: a server that says goodbye
@@ -236,7 +252,7 @@ class Pacer:
             return
         order, met = self._order, self.met
         status = int(data[9:12])
-        took_s = now - due
+        took_s = max((now if came is None else min(came, now)) - due, 0.0)
         self._statuses[status] += 1
         if order.raw:
             met.answers.append((now, took_s, status))

@@ -87,16 +87,22 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             for kept in run.promises
             if not kept.held and not run.partial and not (run.void and kept.is_of_time)
         ]
-        if self.top_rate == 0:
+        if self.top_rate == 0 and not self._late_search:
             found.append("no rate that was tried held the service's promise")
         return found
 
     @property
     def voids(self) -> list[str]:
         """A sentence for each promise of a run that measured its own load generator."""
-        return [
+        found = [
             f"{run.name}: {run.void}" for run in self.runs if run.void and any(kept.is_of_time for kept in run.promises)
         ]
+        return [*found, f"no rate was found: {self._late_search}"] if self._late_search else found
+
+    @property
+    def _late_search(self) -> str:
+        """Why a search for the top rate that found none says nothing of the service; empty where it does."""
+        return next((run.void for run in self.runs if run.void), "") if self.top_rate == 0 else ""
 
     @property
     def verdict(self) -> str:

@@ -106,7 +106,9 @@ def launched_with(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=told,
-            start_new_session=True,  # Ctrl-C is for this process, which stops the others
+            # Ctrl-C is for this process, which stops the others. Not a session of its own: Linux shares processors
+            # between sessions first, so the ledger's writer would give way to the workers, but not to the load.
+            process_group=0,
         )
     try:
         yield lambda: Service(_port_of(process, name, log), None, process.pid)

@@ -95,7 +95,7 @@ class ThrowawayDirectory:
         self.url = f"ldap://127.0.0.1:{self.port}"
         with (self.folder / "log").open("wb") as log:
             command = [str(_tool("slapd")), "-f", str(configuration), "-h", f"{self.url}/", "-d", "0"]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, process_group=0)  # noqa: S603
         try:
             self._wait()
         except BaseException:

@@ -70,7 +70,8 @@ REQUESTS = Metric(
 REQUEST_SECONDS = Metric(
     "atraso_request_seconds",
     HISTOGRAM,
-    "Time from a request's last byte to its answer's being handed to the network, in seconds.",
+    "Time from a request's last byte to its answer's being handed to the network, in seconds; of a request that was "
+    "refused before it was whole, from its refusal.",
     (("route", ROUTES),),
     LATENCY_BOUNDS,
 )

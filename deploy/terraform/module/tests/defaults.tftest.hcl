@@ -128,4 +128,64 @@ run "defaults" {
     condition     = length(aws_cloudwatch_composite_alarm.burn) == 9 && alltrue([for a in aws_cloudwatch_composite_alarm.burn : length(a.alarm_actions) == 1])
     error_message = "Three objectives with three windows each tell somebody."
   }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.tasks_from_balancer.cidr_ipv4 == null && aws_vpc_security_group_ingress_rule.database_from_tasks.cidr_ipv4 == null && aws_vpc_security_group_ingress_rule.tasks_from_balancer.from_port == 5000 && aws_vpc_security_group_ingress_rule.database_from_tasks.to_port == 5432
+    error_message = "The balancer alone reaches tasks, and tasks alone reach the database, each on one port."
+  }
+
+  assert {
+    condition     = alltrue([for r in aws_vpc_security_group_ingress_rule.clients : r.from_port == 443 && r.to_port == 443]) && length(aws_vpc_security_group_egress_rule.tasks_beyond) == 0
+    error_message = "Clients reach the balancer on 443 and nothing else."
+  }
+
+  assert {
+    condition     = length(aws_default_security_group.none.ingress) == 0 && length(aws_default_security_group.none.egress) == 0
+    error_message = "What names no security group can talk to nobody."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.enable_execute_command == false
+    error_message = "Nobody opens a shell in a task."
+  }
+
+  assert {
+    condition     = aws_wafv2_web_acl_association.this.resource_arn == aws_lb.this.arn && length([for rule in aws_wafv2_web_acl.this.rule : rule if length(rule.override_action[0].none) == 1]) == 2
+    error_message = "Two sets of known attacks are refused before the balancer passes anything on."
+  }
+
+  assert {
+    condition     = join(" ", sort(flatten([for field in aws_wafv2_web_acl_logging_configuration.this.redacted_fields : field.single_header[*].name]))) == "authorization cookie"
+    error_message = "No key, token or password comes into the firewall's log."
+  }
+
+  assert {
+    condition     = !anytrue(concat(aws_wafv2_web_acl.this.visibility_config[*].sampled_requests_enabled, flatten([for rule in aws_wafv2_web_acl.this.rule : rule.visibility_config[*].sampled_requests_enabled])))
+    error_message = "No request is kept as a sample: it would hold keys."
+  }
+
+  assert {
+    condition     = alltrue([for doc in data.aws_iam_policy_document.encrypted : doc.statement[0].effect == "Deny" && one(doc.statement[0].condition).variable == "aws:SecureTransport"])
+    error_message = "Buckets are reached by TLS only."
+  }
+
+  assert {
+    condition     = aws_lb.this.access_logs[0].enabled && aws_flow_log.this.traffic_type == "ALL" && alltrue([for g in [aws_cloudwatch_log_group.service, aws_cloudwatch_log_group.flow, aws_cloudwatch_log_group.firewall] : g.kms_key_id == aws_kms_key.this.arn && g.retention_in_days >= 365])
+    error_message = "Who came, and by which way, is known for a year, encrypted."
+  }
+
+  assert {
+    condition     = aws_kms_key.this.enable_key_rotation && aws_ecr_repository.this.image_tag_mutability == "IMMUTABLE" && aws_ecr_repository.this.image_scanning_configuration[0].scan_on_push
+    error_message = "The key is renewed, and an image that was pushed stays what it is and is looked through."
+  }
+
+  assert {
+    condition     = alltrue([for doc in concat([data.aws_iam_policy_document.by_tasks], values(data.aws_iam_policy_document.by_service)) : one(doc.statement[0].condition).variable == "aws:SourceAccount"])
+    error_message = "Roles are given to services that act for this account, and for no other."
+  }
+
+  assert {
+    condition     = join(" ", flatten([for s in data.aws_iam_policy_document.start.statement : s.sid if contains(s.resources, "*")])) == "LogInToImages"
+    error_message = "What starts tasks reads the images, secrets and logs of this service alone."
+  }
 }

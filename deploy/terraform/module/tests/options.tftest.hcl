@@ -64,4 +64,29 @@ run "options" {
     }
     error_message = "Only this repository's pull requests, tags and approved environment get a role."
   }
+
+  assert {
+    condition     = alltrue([for doc in data.aws_iam_policy_document.by_run : contains(flatten([for c in doc.statement[0].condition : c.values if c.variable == "token.actions.githubusercontent.com:aud"]), "sts.amazonaws.com")])
+    error_message = "GitHub's word counts only where it was given for AWS."
+  }
+
+  assert {
+    condition     = one(one([for s in data.aws_iam_policy_document.apply.statement : s if s.sid == "RolesWithinTheBoundary"]).condition).values == tolist([aws_iam_policy.boundary.arn])
+    error_message = "The pipeline makes roles within the boundary only."
+  }
+
+  assert {
+    condition     = one([for s in data.aws_iam_policy_document.apply.statement : s.effect if s.sid == "NotThePipelinesOwn"]) == "Deny"
+    error_message = "The pipeline cannot give its own roles more."
+  }
+
+  assert {
+    condition     = one(one([for s in data.aws_iam_policy_document.apply.statement : s if s.sid == "HandRolesToServices"]).condition).variable == "iam:PassedToService"
+    error_message = "The pipeline hands roles to the services that need them, and to no others."
+  }
+
+  assert {
+    condition     = length([for s in data.aws_iam_policy_document.apply.statement : s.sid if contains(s.resources, "*")]) == 0
+    error_message = "What an apply may change has names."
+  }
 }
