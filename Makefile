@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 5000
 WORKERS ?= 2
-JOBS ?= 1
+JOBS ?= 2
 PROFILE ?= challenge
 DATA ?= ../shared/data/scl_2017.csv.gz
 AT_HAND = $(if $(wildcard $(DATA)),ATRASO_SCL_DATA=$(abspath $(DATA)))
@@ -71,7 +71,7 @@ observe: $(VENV)/.dev ## The service with Prometheus and Alertmanager on loopbac
 	  --webhook-port $(or $(WEBHOOK_PORT),9095)
 
 # --- work -------------------------------------------------------------------------------------------------------
-test: $(VENV)/.dev ## Install what the tests need, then run them all (JOBS=2 in half the time)
+test: $(VENV)/.dev ## Install what the tests need, then run them all (JOBS=1: one after the other)
 	$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
 check: $(VENV)/.dev ## Lint, types, arrows between rooms, generated files

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from atraso.core.errors import SettingsError
+from atraso.core.secret import Secret
 from atraso.serving.gate import ServerLimits
 
 PREFIX = "ATRASO_"
@@ -23,24 +24,6 @@ _LIMITS = ServerLimits()
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.1, le=3600.0)]
-
-
-class Secret(str):
-    """Text that prints as stars."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return format(repr(self), spec)
-
-    def reveal(self) -> str:
-        """Return the text itself."""
-        return str.__getitem__(self, slice(None))
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,10 +13,11 @@ import pytest
 from atraso.bootstrap import create_worker, run_service
 from atraso.bootstrap.promised import REMEMBERED_S, SERVER, PromiseTold
 from atraso.core.errors import SettingsError
+from atraso.core.secret import Secret
 from atraso.serving.app import create_app
 from atraso.serving.bulletin import Bulletin
 from atraso.serving.promise import ObjectiveAnswer, ObjectivesAnswer
-from atraso.settings import Secret, Settings
+from atraso.settings import Settings
 from atraso.slo.loading import load_promise
 from atraso.telemetry.audit import no_audit
 from atraso.telemetry.cells import Board

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from atraso.bootstrap.access import Access, Entrance
+from atraso.core.secret import Secret
 from atraso.identity.keys import new_key
 from atraso.ledger.accounts import Accounts, AccountsFile, KeyRow, Revocation
 from atraso.serving.accounts import Accounts as AccountRoutes
 from atraso.serving.app import Worker
 from atraso.serving.guard import Guard
-from atraso.settings import Secret, Settings
+from atraso.settings import Settings
 from atraso.telemetry.audit import audit_to
 from tests.identity.directory_server import DirectoryServer
 

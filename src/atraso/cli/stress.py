@@ -210,7 +210,8 @@ def _login(settings: Settings, user: str | None, needed: bool) -> Login:
     """Return who logs in where: in the directory of the settings, or in a throwaway one."""
     import msgspec
 
-    from atraso.settings import PREFIX, Secret
+    from atraso.core.secret import Secret
+    from atraso.settings import PREFIX
     from atraso.stress.auth import Login
 
     if not settings.ldap_url or user is None or not needed:
