@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from atraso.cli.main import cli
+from tests.web.browser import SCREENSHOTS
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -39,6 +41,17 @@ def test_no_source_file_holds_two_ideas() -> None:
     assert len(sources) > 40
     assert [p.name for p in sources if len(p.read_text().splitlines()) > 400] == []
     assert [p.name for p in sources if p.stem in {"utils", "util", "helpers", "common", "misc", "manager"}] == []
+
+
+def test_pictures_of_the_page_are_artefacts_of_the_pipeline_and_not_in_the_repository() -> None:
+    """The job that runs the tests keeps what the browser saw, and fails where it saw nothing."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text(encoding="utf-8"))["jobs"]
+    (steps,) = (j["steps"] for j in jobs.values() if any(s.get("run") == "make test" for s in j["steps"]))
+    (kept,) = (s["with"] for s in steps if s.get("with", {}).get("path") == SCREENSHOTS.name)
+    assert kept["if-no-files-found"] == "error"
+    ignored = subprocess.run(["git", "check-ignore", "-q", str(SCREENSHOTS / "flight.png")], cwd=ROOT, check=False)
+    assert ignored.returncode == 0
+    assert tracked(f"{SCREENSHOTS.name}/*") == []
 
 
 def test_no_environment_is_in_the_repository() -> None:

@@ -6,8 +6,11 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
+from atraso.serving.app import create_app
 from atraso.serving.words import words_of
+from tests.serving.fakes import SAME, SCEL, scorer
 from tests.serving.processes import Service
+from tests.serving.raw import serving
 from tests.web.browser import NARROW, Looked, looking
 from tests.web.conftest import tomorrow
 
@@ -170,3 +173,22 @@ def test_a_place_is_meant_by_any_of_its_names_but_not_by_one_of_several(chromium
             page.reload()
             looked.settled()
             assert page.input_value("#destination") == code
+
+
+def test_of_several_airports_one_is_chosen(chromium: Any) -> None:
+    """Where a model knows several, the question, the link and the other hours are of the one that was chosen."""
+    with serving(create_app(scorer(SCEL, SAME))) as running, looking(chromium, NARROW, "es") as looked:
+        page = looked.page
+        asked: list[Any] = []
+        page.on("request", lambda r: asked.append(r) if r.url.endswith("/v1/predictions") else None)
+        page.goto(f"http://127.0.0.1:{running.port}/")
+        looked.settled()
+        page.select_option("#origin", "SAME")
+        fill(looked, airline="LAN", destination="Lima", flight_number="25", date="2018-01-03", time="20:05")
+        submitted(looked)
+        page.wait_for_selector("#hours:not([hidden])")
+        assert {f["origin"] for request in asked for f in request.post_data_json["flights"]} == {"SAME"}
+        page.reload()
+        looked.settled()
+        assert page.input_value("#origin") == "SAME"
+        assert shown(looked, "percent").startswith("30")

@@ -36,11 +36,18 @@ def answered(looked: Looked) -> str:
 
 
 def test_a_service_that_is_down(chromium: Any) -> None:
-    """The page that is open says so in each view, and goes on by itself where it was once asked again."""
+    """The page that is open says so in each view, and goes on where it was once it is asked again."""
     app = create_app(scorer())
     with looking(chromium, NARROW, "es", expected=("ERR_CONNECTION",)) as looked:
         with serving(app) as running:
             opened(looked, running.port)
+            assert answered(looked)
+            looked.page.route("**/v1/predictions", lambda route: route.abort("connectionrefused"))
+            looked.page.click("#question button[type=submit]")
+            looked.page.wait_for_selector("#flight-notice:not([hidden])")
+            looked.page.unroute("**/v1/predictions")
+            looked.page.click("#flight-notice button")
+            looked.page.wait_for_selector("#flight-notice", state="hidden")
             assert answered(looked)
         for view, notice in (("airport", "airport-notice"), ("model", "model-notice"), ("board", "board-notice")):
             looked.page.click(f"nav a[data-view={view}]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import re
 import time
@@ -19,6 +20,7 @@ log = logging.getLogger("atraso")
 
 # An address, with the name and password of whoever asks where they are needed.
 SERVER = re.compile(r"https?://([^/?#@\s]*@)?(\[[0-9A-Fa-f:]+\]|[^/?#@:\s]+)(:\d{1,5})?(/[^?#\s]*)?")
+PARTS = ("yaml", "atraso.slo.openslo", "atraso.slo.loading", "atraso.slo.own_counts")
 # People wait for the table; what is recorded changes every two minutes.
 TIMEOUT_S = 2.0
 REMEMBERED_S = 15.0
@@ -53,11 +55,16 @@ class PromiseTold:
         )
 
     async def _read(self) -> tuple[Objective, ...]:
-        """Return the objectives, read when somebody first asks: workers that nobody asks go without."""
-        if self._objectives is None:
-            from atraso.slo.loading import load_promise  # noqa: PLC0415 - 2 MB with its parser
+        """Return the objectives, read when somebody first asks: workers that nobody asks go without.
 
-            await asyncio.sleep(0)
+        It takes 2 MB with the parser, and a moment; others are answered between its steps.
+        """
+        if self._objectives is None:
+            for part in PARTS:
+                importlib.import_module(part)
+                await asyncio.sleep(0)
+            from atraso.slo.loading import load_promise  # noqa: PLC0415
+
             self._objectives = load_promise().objectives
         return self._objectives
 
@@ -65,23 +72,30 @@ class PromiseTold:
         """Return the bad share of each objective over its window, or None where the server does not tell."""
         if self._asking is None or (self._asking.done() and self._now() - self._asked_at > REMEMBERED_S):
             self._asked_at = self._now()
-            self._asking = asyncio.create_task(self._ask(objectives))
+            self._asking = asyncio.create_task(self._ask_once(objectives))
         # Whoever goes away meanwhile leaves the others their answer.
         return await asyncio.shield(self._asking)
 
-    async def _ask(self, objectives: tuple[Objective, ...]) -> Mapping[str, float] | None:
-        from atraso.slo.standing import PrometheusError, error_ratios  # noqa: PLC0415 - with its HTTP client
-
+    async def _ask_once(self, objectives: tuple[Objective, ...]) -> Mapping[str, float] | None:
+        found: Mapping[str, float] | str
         try:
-            ask = asyncio.to_thread(error_ratios, self._prometheus, objectives, TIMEOUT_S)
-            found = await asyncio.wait_for(ask, TIMEOUT_S)
-        except (PrometheusError, TimeoutError) as error:
-            if self._answers:
-                log.warning("The budgets are told without Prometheus: %s.", error or f"no answer in {TIMEOUT_S:g} s")
-            self._answers = False
-            return None
-        self._answers = True
-        return found
+            found = await asyncio.wait_for(asyncio.to_thread(_ask, self._prometheus, objectives), TIMEOUT_S)
+        except TimeoutError:
+            found = f"no answer in {TIMEOUT_S:g} s"
+        if isinstance(found, str) and self._answers:
+            log.warning("The budgets are told without Prometheus: %s.", found)
+        self._answers = not isinstance(found, str)
+        return None if isinstance(found, str) else found
+
+
+def _ask(prometheus: str, objectives: tuple[Objective, ...]) -> Mapping[str, float] | str:
+    """Return what the server told, or why it did not."""
+    from atraso.slo.standing import PrometheusError, error_ratios  # noqa: PLC0415 - with its HTTP client, in a thread
+
+    try:
+        return error_ratios(prometheus, objectives, TIMEOUT_S)
+    except PrometheusError as error:
+        return str(error)
 
 
 def _told(objective: Objective, bad: float | None, totals: Sequence[int]) -> ObjectiveAnswer:
