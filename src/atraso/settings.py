@@ -139,8 +139,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     prometheus_url: Annotated[
         Secret | None,
         Meta(
-            description="Prometheus with the rules of deploy/monitoring, such as https://name:password@host:9090, asked "
-            "how much of each error budget is left; none tells what this service has counted since it started."
+            description="Prometheus server with the rules of deploy/monitoring, such as http://prometheus:9090 or "
+            "https://name:password@host: asked how much of each error budget is left, for /v1/objectives and the page; "
+            "none tells what this service has counted itself since it started."
         ),
     ] = None
     token_life_s: Annotated[int, Meta(ge=10, le=86400, description="Life of a token of /v1/token, in seconds.")] = 900
