@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from statistics import median
 
 from atraso.stress.beside import Beside, builds
 from atraso.stress.machine import now, this_machine, versions
 from atraso.stress.runs import Run
 from tests.drill.slowed import round_us
 
-COMPARISONS, STARTS, TURNS, REQUESTS = 20, 8, 30, 200
+COMPARISONS, STARTS, TURNS, REQUESTS = 20, 24, 20, 200
 SLOWER_BY = 0.05
 
 
@@ -44,14 +45,14 @@ def main(file: Path, count: int) -> None:
     else:
         machine = this_machine()
         about = {name: getattr(machine, name) for name in machine.__struct_fields__}
-        base = sorted(level for turns in measured(0, 3)[0] for level in turns)
-        rounds = round(SLOWER_BY * base[len(base) // 4] / round_us())
+        base_us = median(level for turns in measured(0, 5)[0] for level in turns)
+        rounds = round(SLOWER_BY * base_us / round_us())
         text = {
             "date": now(),
             "machine": about,
             "versions": versions(),
             "rounds": rounds,
-            "base_us": base[len(base) // 4],
+            "base_us": base_us,
             "requests": REQUESTS,
         }
         text |= {"equal": [], "slower": []}

@@ -109,7 +109,7 @@ Exit codes: 0 the second is not slower; 1 it is; 2 it cannot be told; 130 interr
 )
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--starts", type=click.IntRange(1, 1000), default=8, show_default=True, help="Of each of two builds.")
+@click.option("--starts", type=click.IntRange(1, 1000), default=24, show_default=True, help="Of each of two builds.")
 @click.option("--turns", type=click.IntRange(5, 10_000), default=20, show_default=True, help="A start.")
 @click.option("--requests", type=click.IntRange(20, 100_000), default=200, show_default=True, help="A turn.")
 @click.option("--i-own-this-target", "owned", is_flag=True, help="Load services that are not on this machine.")
@@ -119,7 +119,7 @@ def compare(first: str, second: str, starts: int, turns: int, requests: int, own
 
     Builds are named by their `atraso` command, started again and again, and asked turn by turn beside each other: that
     is what shows a few per cent. Services that run are asked in the same way, with the key in ATRASO_KEY; but two
-    starts of one build differ by up to 5 %, so less is no difference there. Runs are compared by their repetitions
+    starts of one build differ by up to a fifth, so less is no difference there. Runs are compared by their repetitions
     (--repeat) where there are 5 or more of each, else by their parts. "Slower" is said when the 99 % interval of the
     ratio of speeds says so.
     """
