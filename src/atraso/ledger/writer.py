@@ -22,6 +22,7 @@ from atraso.ledger import upkeep
 from atraso.ledger.command_socket import Asked, CommandSocket
 from atraso.ledger.commands import LONG
 from atraso.ledger.database import DATABASE_ERRORS, ledger_url, open_engine, shown, told
+from atraso.ledger.giving_way import GivingWay
 from atraso.ledger.locks import WriterLock
 from atraso.ledger.opened import OpenLedger
 from atraso.ledger.pulse import Pulse
@@ -106,9 +107,10 @@ class Writer:
         try:
             self._begin(stop)
             self._pulse.start(stop)
+            giving_way = GivingWay()
             while not stop.is_set():
                 more = self._step()
-                self._answer(0.0 if more else STEP_EVERY_S)
+                self._answer(giving_way.rest_s() if more else STEP_EVERY_S)
             self._drain()
         finally:
             self._pulse.end()

@@ -357,7 +357,7 @@ class Connection(HttpToolsProtocol):
     def _render(self, status: int, detail: str, *, close: bool, with_body: bool) -> bytes:
         headers = list(self.server_state.default_headers)
         if status == 503:
-            headers.append((b"retry-after", b"%d" % next(self.gate.retry_after_s)))
+            headers.append((b"retry-after", b"%d" % self.gate.returns.next_s()))
         path = self.url.partition(b"?")[0].decode("latin-1")
         return refusal(status, detail, headers, close=close, with_body=with_body, path=path)
 

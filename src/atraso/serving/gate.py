@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from atraso.serving.books import NOT_KEPT
 from atraso.serving.outbox import Outbox
 from atraso.serving.refusals import refusal
+from atraso.serving.returns import EVERY_WAIT_S, Returns
 from atraso.telemetry.cells import Recorder
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ MAX_LINGERING = 1000
 # Together at most 2 MiB a worker.
 MAX_HEADS_REMEMBERED = 1024
 MAX_HEAD_REMEMBERED_BYTES = 2 * KIB
-RETRY_AFTER_S = range(1, 6)
 BUSY = "The service is answering as many requests as it can; try again shortly."
 
 
@@ -119,8 +118,7 @@ class Gate:
         self.buffered_bytes = 0
         self.working = 0
         self.lingering: set[Expiring] = set()
-        # Clients told to come back spread over 1 to 5 s, so that they do not return as one wave.
-        self.retry_after_s = itertools.cycle(RETRY_AFTER_S)
+        self.returns = Returns()
         self._watching = False
         self._head_for: Headers = ()
         self._head = b""
@@ -140,27 +138,28 @@ class Gate:
         if self._busy_for is not default_headers:
             self._busy = {
                 seconds: refusal(503, BUSY, (*default_headers, (b"retry-after", b"%d" % seconds)), close=False)
-                for seconds in RETRY_AFTER_S
+                for seconds in EVERY_WAIT_S
             }
             self._busy_for = default_headers
-        return self._busy[next(self.retry_after_s)]
+        return self._busy[self.returns.next_s()]
 
     def not_kept(self) -> bytes:
         """Return a whole refusal of a request whose answer was at hand and cannot be kept."""
-        retry_after = (b"retry-after", b"%d" % next(self.retry_after_s))
+        retry_after = (b"retry-after", b"%d" % self.returns.next_s())
         return refusal(503, NOT_KEPT, (*self._head_for, retry_after), close=False)
 
     def end_work(self, _: object) -> None:
         """Count one piece of work less."""
         self.working -= 1
 
-    def watch(self, loop: asyncio.AbstractEventLoop, connections: Iterable[Expiring]) -> None:
+    def watch(self, loop: asyncio.AbstractEventLoop, connections: Set[Expiring]) -> None:
         """Start the sweep over *connections* (a living set) on *loop*, once."""
         if not self._watching:
             self._watching = True
+            self.returns.connections = connections
             self._sweep(loop, connections)
 
-    def _sweep(self, loop: asyncio.AbstractEventLoop, connections: Iterable[Expiring]) -> None:
+    def _sweep(self, loop: asyncio.AbstractEventLoop, connections: Set[Expiring]) -> None:
         loop.call_later(self.limits.sweep_interval_s, self._sweep, loop, connections)
         now = time.monotonic()
         due = [connection for connection in connections if connection.deadline <= now]

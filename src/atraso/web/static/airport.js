@@ -9,6 +9,7 @@ import { clock, count, facts, percent, t } from "./words.js";
 const SPANS = ["last_hour", "last_six_hours", "today", "last_7_days", "last_28_days"];
 const LOOK_EVERY_MS = 30_000;
 const FEWEST = 5; // departures in six hours from which their share means something
+const SAME = 0.02; // shares so near to each other are alike, however many times one is the other
 
 let looking = 0;
 let lost = "";
@@ -21,7 +22,8 @@ function moodOf({ last_six_hours: now, last_28_days: before }) {
   if (!now.departures) return "quiet";
   const usual = share(before) ?? facts().base_rate;
   const ratio = share(now) / Math.max(usual, 0.01);
-  if (now.departures < FEWEST || (ratio > 0.67 && ratio < 1.4)) return "usual";
+  const alike = Math.abs(share(now) - usual) < SAME || (ratio > 0.67 && ratio < 1.4);
+  if (now.departures < FEWEST || alike) return "usual";
   if (ratio <= 0.67) return "calm";
   return ratio < 2.2 ? "rough" : "very-rough";
 }
