@@ -39,6 +39,20 @@ def test_a_rate_is_how_much_later_than_usual_the_key_was_and_old_blocks_count_le
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_often_late_and_by_much_are_read_together_as_their_product() -> None:
+    """In training and in service alike, `both` of a kind is its late rate times its mean delay; 0 for a stranger."""
+    table = departures()
+    rates = learn_rates(table)
+
+    for features in (training_rates(table), rates.features(table.flights), rates.of_unseen("flight", "SCEL")):
+        for name in ("flight", "airline") if "both.airline" in features else ("flight",):
+            np.testing.assert_array_equal(
+                features[f"both.{name}"], features[f"rate.{name}"] * features[f"usual.{name}"], name
+            )
+    assert np.unique(rates.features(table.flights)["both.flight"]).size > 3
+    assert rates.of_unseen("flight", "SCEL")["both.flight"][0] == 0
+
+
 def test_a_key_never_seen_is_as_late_as_usual() -> None:
     """An unknown airline is neither later nor earlier than the airport, and its flight number has flown 0 times."""
     table = departures()

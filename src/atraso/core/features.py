@@ -37,8 +37,8 @@ class Feature:
     needs: frozenset[str]
 
 
-# Frozen late rates and mean delays of the training period, each less what is usual at the airport, per kind, and the
-# group under which the reader meets them.
+# Frozen late rates and mean delays of the training period, each less what is usual at the airport, and their product:
+# often late and by much tells more than either. Per kind, with the group under which the reader meets them.
 FROZEN_RATES = {
     "airline": "airline",
     "route": "route",
@@ -158,6 +158,7 @@ def _specification() -> tuple[Feature, ...]:
     for kind in OVERDUE_KINDS:
         spec += [of(f"overdue.{kind}.{m}m", kind, "live delays", STATE, SCHEDULE) for m in OVERDUE_AFTER_MINUTES]
         spec.append(of(f"waiting.{kind}", kind, "live delays", STATE, SCHEDULE))
+    spec += [of(f"both.{kind}", kind, group, RATES) for kind, group in FROZEN_RATES.items()]
     return tuple(spec)
 
 
