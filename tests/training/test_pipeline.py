@@ -91,13 +91,17 @@ def test_an_artefact_knows_the_climatology_it_is_scored_against(made: Made) -> N
 
 
 def test_every_lead_has_a_scorecard_with_and_without_the_schedule(made: Made) -> None:
-    """Twelve scorecards; those without the schedule read no crowding and nobody's being overdue."""
+    """Twelve scorecards; those without the schedule read no crowding and nobody's being overdue.
+
+    The schedule's lead alone reads late rate and mean delay together.
+    """
     cards = {(c.lead, c.schedule): c for c in made.trained.scorecards}
 
     assert len(cards) == 12
     for (_, schedule), card in cards.items():
         reads_schedule = any(name.startswith(("crowd.", "overdue.", "waiting.", "decided.")) for name in card.features)
         assert reads_schedule <= schedule
+        assert any(name.startswith("both.") for name in card.features) == (card.lead == SCHEDULE.name)
 
 
 def test_the_artefact_answers_as_the_trained_numbers_do(made: Made, tmp_path: Path) -> None:
