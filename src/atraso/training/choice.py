@@ -2,8 +2,9 @@
 
 All are put on one footing, the product's: the log-odds of a month are calibrated in their spread by what the same
 candidate said of the last quarter of the months before, months it had not seen either; at the schedule's lead they
-are averaged over a month's luck. Comparing raw log-odds would judge a learner by how far its defaults happen to shrink, and that is
-what the product corrects anyway. The scorecard brings its own calibration, made by the same rule inside its training.
+are averaged over a month's luck. Comparing raw log-odds would judge a learner by how far its defaults happen to shrink,
+and that is what the product corrects anyway. The scorecard brings its own calibration, made by the same rule inside its
+training.
 
 The best has the lowest log loss. The winner is the simplest whose distance to the best is within one standard error
 of that distance, over whole days and paired: the standard error of a log loss alone is the luck of the days, which
