@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 PRIOR_FLIGHTS = 500
 
 # The variance of a month's luck in log-odds: of those tried, the least whose log loss on the months May to September of
-# 2017 is within one standard error of the best. The months March to September were missed by 0.11 in the mean square.
+# 2017 is within one standard error of the best. The months March to September were missed by 0.10 in the mean square.
 MONTH_LUCK_VARIANCE = 0.25
 EVENED = 1.0 / math.sqrt(1.0 + math.pi * MONTH_LUCK_VARIANCE / 8.0)
 
