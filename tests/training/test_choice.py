@@ -85,7 +85,7 @@ def test_the_distance_to_the_best_is_surer_than_the_log_loss() -> None:
 
 
 def test_a_candidate_spread_too_far_is_put_right_by_months_it_had_not_seen() -> None:
-    """Twice the spread costs log loss raw, next to nothing calibrated; the schedule's lead is only drawn towards even."""
+    """Twice the spread costs log loss raw, next to nothing calibrated; the schedule's lead is only drawn to even."""
     _, odds = a_year()
     said = {"plain": noisy(odds, 0.3, 2), "rich": noisy(odds, 0.3, 2, spread=2.0)}
     plain, rich, _ = chosen_of(said).candidates
