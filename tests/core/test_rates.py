@@ -39,6 +39,17 @@ def test_a_rate_is_how_much_later_than_usual_the_key_was_and_old_blocks_count_le
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_often_late_and_by_much_are_read_together_as_their_product() -> None:
+    """In training and in service alike, `both` of a kind is its late rate times its mean delay; 0 for a stranger."""
+    table = departures()
+    rates = learn_rates(table)
+
+    for features in (training_rates(table), rates.features(table.flights), rates.per_key("flight")[1]):
+        np.testing.assert_array_equal(features["both.flight"], features["rate.flight"] * features["usual.flight"])
+    assert np.unique(rates.features(table.flights)["both.flight"]).size > 3
+    assert rates.of_unseen("flight", "SCEL")["both.flight"][0] == 0
+
+
 def test_a_key_never_seen_is_as_late_as_usual() -> None:
     """An unknown airline is neither later nor earlier than the airport, and its flight number has flown 0 times."""
     table = departures()

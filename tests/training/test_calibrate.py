@@ -1,10 +1,12 @@
-"""Calibration sets the spread and leaves the level."""
+"""Calibration sets the spread and leaves the level; the schedule's lead is averaged over a month's luck."""
+
+import math
 
 import numpy as np
 import pytest
 
 from atraso.core.scorecard import ANCHOR, THRESHOLDS_MINUTES, Scorecard, Steps
-from atraso.training.calibrate import calibrated, spread_lines
+from atraso.training.calibrate import MONTH_LUCK_VARIANCE, calibrated, lines_over_luck, spread_lines
 
 K = len(THRESHOLDS_MINUTES)
 
@@ -37,6 +39,17 @@ def test_a_threshold_that_everyone_or_nobody_passes_is_left_alone() -> None:
     lines = spread_lines(np.zeros((10, K)), np.full(10, 500.0))
 
     assert lines.tolist() == [[0.0, 1.0]] * K
+
+
+@pytest.mark.parametrize("usual", [-3.0, -1.5, 0.0, 1.5])
+def test_what_is_said_at_the_schedules_lead_is_the_mean_over_a_months_luck(usual: float) -> None:
+    """Log-odds that a month's luck moves up or down have, over many months, the probability that is told."""
+    luck = np.random.default_rng(5).normal(0, math.sqrt(MONTH_LUCK_VARIANCE), 200_000)
+    shift, slope = lines_over_luck()[ANCHOR]
+
+    told = 1 / (1 + math.exp(-(shift + slope * usual)))
+    assert told == pytest.approx((1 / (1 + np.exp(-(usual + luck)))).mean(), abs=0.003)
+    assert lines_over_luck().shape == (K, 2)
 
 
 def test_a_calibrated_scorecard_is_still_a_scorecard() -> None:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from atraso.core.scores import log_loss
 from atraso.training import choice as choice_module
+from atraso.training.calibrate import EVENED
 from atraso.training.candidates.candidate import Candidate
 from atraso.training.candidates.registry import SCORECARD
 from atraso.training.choice import Choice, Month, choose, months_to_calibrate
@@ -83,16 +85,18 @@ def test_the_distance_to_the_best_is_surer_than_the_log_loss() -> None:
 
 
 def test_a_candidate_spread_too_far_is_put_right_by_months_it_had_not_seen() -> None:
-    """Twice the spread costs log loss raw and next to nothing calibrated; the schedule's lead stays raw."""
+    """Twice the spread costs log loss raw, next to nothing calibrated; the schedule's lead is only drawn to even."""
     _, odds = a_year()
     said = {"plain": noisy(odds, 0.3, 2), "rich": noisy(odds, 0.3, 2, spread=2.0)}
     plain, rich, _ = chosen_of(said).candidates
-    plain_raw, rich_raw, _ = chosen_of(said, lead="schedule").candidates
+    of_schedule = chosen_of(said, lead="schedule").candidates
+    raw = np.concatenate([said["rich"][m] for m in JUDGED])
+    late = np.concatenate([a_year()[0][m].late for m in JUDGED])
 
     assert rich.log_loss_raw > plain.log_loss_raw + 0.05
     assert rich.log_loss.value == pytest.approx(plain.log_loss.value, abs=0.01)
-    assert rich_raw.log_loss.value == rich.log_loss_raw
-    assert plain_raw.log_loss.value == plain.log_loss_raw
+    assert of_schedule[1].log_loss_raw == rich.log_loss_raw
+    assert of_schedule[1].log_loss.value == pytest.approx(log_loss(late, 1 / (1 + np.exp(-EVENED * raw))))
 
 
 @pytest.mark.parametrize(("turned_from", "same"), [(4, True), (3, False)])

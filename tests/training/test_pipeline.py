@@ -1,5 +1,6 @@
 """From departures to an artefact that knows more the shorter the lead, the same every time."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,18 @@ from atraso.artefact.bundle import read_artefact, write_artefact
 from atraso.artefact.manifest import Manifest
 from atraso.artefact.scorer import Scorer
 from atraso.artefact.tables import TablesFile
+from atraso.core.calendar import calendar_features
 from atraso.core.distribution import Climatology
 from atraso.core.errors import SourceError
 from atraso.core.flights import DepartureTable
+from atraso.core.leads import LEAD_BY_NAME, SCHEDULE
+from atraso.core.replay import Replay
 from atraso.core.scores import auc
 from atraso.sources.reading import Reading
 from atraso.sources.registry import read
 from atraso.training import pipeline
+from atraso.training.calibrate import MONTH_LUCK_VARIANCE
+from atraso.training.cards import fit_card, rates_for_fit_and_later
 from atraso.training.evaluate import evaluate, judged, log_odds
 from atraso.training.holidays import days_off
 from atraso.training.package import data_fingerprint, pack
@@ -85,13 +91,17 @@ def test_an_artefact_knows_the_climatology_it_is_scored_against(made: Made) -> N
 
 
 def test_every_lead_has_a_scorecard_with_and_without_the_schedule(made: Made) -> None:
-    """Twelve scorecards; those without the schedule read no crowding and nobody's being overdue."""
+    """Twelve scorecards; those without the schedule read no crowding and nobody's being overdue.
+
+    The schedule's lead alone reads late rate and mean delay together.
+    """
     cards = {(c.lead, c.schedule): c for c in made.trained.scorecards}
 
     assert len(cards) == 12
     for (_, schedule), card in cards.items():
         reads_schedule = any(name.startswith(("crowd.", "overdue.", "waiting.", "decided.")) for name in card.features)
         assert reads_schedule <= schedule
+        assert any(name.startswith("both.") for name in card.features) == (card.lead == SCHEDULE.name)
 
 
 def test_the_artefact_answers_as_the_trained_numbers_do(made: Made, tmp_path: Path) -> None:
@@ -114,10 +124,22 @@ def test_the_artefact_answers_as_the_trained_numbers_do(made: Made, tmp_path: Pa
     assert manifest.n_departures == len(made.reading.departures)
 
 
+def test_the_schedules_card_is_what_was_fitted_drawn_towards_even(few_rounds: None, made: Made) -> None:
+    """With and without the published schedule, at every threshold; a month's luck is unknown to both."""
+    departures, flights = made.reading.departures, made.reading.departures.flights
+    everything = np.ones(len(departures), dtype=bool)
+    columns = calendar_features(flights.scheduled_local, OFF) | rates_for_fit_and_later(departures, everything)
+    columns |= Replay(departures, published=made.reading.unflown).crowding(flights)
+    rows = {name: column[:500] for name, column in columns.items()}
+    for card in made.trained.scorecards:
+        if card.lead == SCHEDULE.name:
+            fitted = fit_card(columns, departures, everything, SCHEDULE, schedule=card.schedule)
+            expected = fitted.log_odds(rows) / math.sqrt(1 + math.pi * MONTH_LUCK_VARIANCE / 8)
+            np.testing.assert_allclose(card.log_odds(rows), expected, atol=1e-9)
+
+
 def test_training_twice_writes_the_same_checksum(few_rounds: None, tmp_path: Path) -> None:
     """The same departures give the same artefact; their fingerprint does not depend on the order of the file."""
-    from atraso.core.leads import SCHEDULE
-
     # two cards of the twelve are enough to see it, and a few months are
     cards = ((SCHEDULE, True), (SCHEDULE, False))
     reading = read("scl", str(scl_file()[0]))
@@ -173,8 +195,6 @@ def test_outcomes_of_others_after_the_moment_do_not_matter(made: Made) -> None:
 
 def test_labels_that_mean_nothing_teach_nothing(few_rounds: None) -> None:
     """With outcomes shuffled among flights, what is learnt is worth a coin: AUC 0.50 within 0.02."""
-    from atraso.core.leads import LEAD_BY_NAME
-
     departures = read("scl", str(scl_file()[0])).departures
     rng = np.random.default_rng(11)
     delay = rng.permutation((departures.actual_utc - departures.flights.scheduled_utc).astype(np.int64))

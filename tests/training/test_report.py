@@ -108,7 +108,16 @@ def test_what_is_known_without_the_schedule_and_elsewhere_stands_beside(record: 
 
     assert len(re.findall(r"\(-0\.004\)", without)) == len(leads)
     assert "777 departures" in beside
+    assert "before the last change of the features" not in beside
     assert f"| 1h | {manifest.scores['1h']['auc']:.3f} | {manifest.scores['1h']['auc']:.3f} |" in beside
+
+
+def test_a_model_from_before_a_change_of_the_features_is_told_to_be_one(record: dict[str, object]) -> None:
+    """Its scores are not those of this recipe, and the card says so."""
+    manifest, _ = read_artefact(BUNDLED)
+    old = msgspec.structs.replace(manifest, feature_fingerprint="another")
+    text = model_card(manifest, Records(record, None, None, (old,)), "picture.svg")
+    assert "before the last change of the features" in text.split("## The same recipe elsewhere")[1]
 
 
 def test_records_of_other_departures_are_not_told_of_a_model(tmp_path: Path, record: dict[str, object]) -> None:

@@ -122,7 +122,7 @@ def _footing(found: Comparison) -> str:
     lines = [
         "Every month is predicted from those before it. SE and intervals resample whole days, the same for all; the "
         "distance to the best decides by its own SE. Spread calibrated as the product does it; the schedule's lead "
-        "is raw.",
+        "is the mean over a month's luck.",
         "* simplest within one SE. CPU s: all fits; the scorecard's are of all its thresholds, each fitted twice.",
         *cut,
         f"{found.wall_s:.0f} s, {found.cpu_s:.0f} CPU s, at most {found.peak_bytes / 1e9:.1f} GB in all processes.",

@@ -196,7 +196,7 @@ def add(folder: Path, data: Path | None, key: Path | None) -> None:
     click.echo(f"{manifest.version} is at hand in {store.folder}; use it: atraso model activate {manifest.version}")
 
 
-@model.command(epilog="Example: atraso model activate 2017.1+40cff5")
+@model.command(epilog="Example: atraso model activate 2017.1+c68a5c")
 @click.argument("version")
 @click.option("--data", type=click.Path(path_type=Path), metavar="FOLDER", help="Data folder.  [default: ATRASO_DATA]")
 @click.option("--key", type=click.Path(path_type=Path), help="Key it must be signed by.  [default: the service's]")

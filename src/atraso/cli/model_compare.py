@@ -23,7 +23,7 @@ EXIT_NO = 1
 EXAMPLE = """\b
 Exit codes: 0 switch; 1 stay, not decided, or too few; 2 something to correct.
 Example:
-  atraso model compare 2017.1+40cff5 --days 28
+  atraso model compare 2017.1+c68a5c --days 28
 """
 
 

@@ -37,8 +37,8 @@ class Feature:
     needs: frozenset[str]
 
 
-# Frozen late rates and mean delays of the training period, each less what is usual at the airport, per kind, and the
-# group under which the reader meets them.
+# Frozen late rates and mean delays of the training period, each less what is usual at the airport, and their product:
+# often late and by much tells more than either. Per kind, with the group under which the reader meets them.
 FROZEN_RATES = {
     "airline": "airline",
     "route": "route",
@@ -53,6 +53,8 @@ FROZEN_RATES = {
     "airline_route_hour": "time of day",
     "flight_weekday": "flight number",
 }
+# The products are read where no state is known. Where it is, the last weeks tell more, and they add nothing.
+WITHOUT_STATE = frozenset(f"both.{kind}" for kind in FROZEN_RATES)
 FROZEN_SHRINKAGE_FLIGHTS = 25.0
 FROZEN_BLOCK_DAYS = 28
 FROZEN_BLOCK_WEIGHT = 0.87  # each block further back counts this much less than the one after it
@@ -158,6 +160,7 @@ def _specification() -> tuple[Feature, ...]:
     for kind in OVERDUE_KINDS:
         spec += [of(f"overdue.{kind}.{m}m", kind, "live delays", STATE, SCHEDULE) for m in OVERDUE_AFTER_MINUTES]
         spec.append(of(f"waiting.{kind}", kind, "live delays", STATE, SCHEDULE))
+    spec += [of(f"both.{kind}", kind, group, RATES) for kind, group in FROZEN_RATES.items()]
     return tuple(spec)
 
 
@@ -166,9 +169,9 @@ FEATURE_BY_NAME = {feature.name: feature for feature in SPECIFICATION}
 
 
 def features_known(*, state: bool, schedule: bool) -> tuple[Feature, ...]:
-    """Return the features that can be known with or without a live *state* and a published *schedule*."""
+    """Return the features that a scorecard reads with or without a live *state* and a published *schedule*."""
     at_hand = {CALENDAR, RATES} | ({STATE} if state else set()) | ({SCHEDULE} if schedule else set())
-    return tuple(feature for feature in SPECIFICATION if feature.needs <= at_hand)
+    return tuple(f for f in SPECIFICATION if f.needs <= at_hand and not (state and f.name in WITHOUT_STATE))
 
 
 def fingerprint() -> str:

@@ -1,8 +1,9 @@
 """Frozen rates: how much later than usual flights sharing a key left in the training period.
 
 They are learnt numbers, kept in the artefact: per key the share of delayed flights and the mean delay (clipped, so that
-one bad flight does not colour a key), each less what was usual at the airport, pulled to 0 where flights are few. The
-past is cut into blocks of four weeks that count the less the older they are.
+one bad flight does not colour a key), each less what was usual at the airport, pulled to 0 where flights are few, and
+the product of the two, by which an additive model can read them together. The past is cut into blocks of four weeks
+that count the less the older they are.
 
 A training row sees only the blocks before its own, just as a flight in service sees only the training period. Rates
 that leave out a row's own block but hold later ones are worse than they look: they are low where the row's own block
@@ -101,7 +102,8 @@ def training_rates(departures: DepartureTable) -> dict[str, Floats]:
 def _named(kind: str, sums: Floats, usual: Floats) -> dict[str, Floats]:
     n = sums[:, [N]]
     more = (sums[:, LATE:] - n * usual) / (n + FROZEN_SHRINKAGE_FLIGHTS)
-    features: dict[str, Floats] = {f"rate.{kind}": more[:, 0], f"usual.{kind}": more[:, 1]}
+    rate, delay = more.T
+    features: dict[str, Floats] = {f"rate.{kind}": rate, f"usual.{kind}": delay, f"both.{kind}": rate * delay}
     if kind == "flight":
         features["flights.flight"] = np.log1p(sums[:, N])
     return features

@@ -19,7 +19,7 @@ from atraso.core.rates import learn_rates, training_rates
 from atraso.core.replay import Replay
 from atraso.core.scorecard import ANCHOR, Scorecard
 from atraso.core.scores import score_card
-from atraso.training.calibrate import calibrated, spread_lines
+from atraso.training.calibrate import calibrated, lines_over_luck, spread_lines
 from atraso.training.fit import fit_steps
 from atraso.training.recipe import RECIPE
 from atraso.training.split import TimeSplit
@@ -104,8 +104,7 @@ def rates_for_fit_and_later(departures: DepartureTable, fit: Rows) -> Columns:
 
 
 def _calibrated(lead: Lead, card: Scorecard, raw: Floats, delay_minutes: Floats) -> Scorecard:
-    # The schedule alone cannot tell a quiet month from a rough one; its raw spread is the better one.
-    return card if lead == SCHEDULE else calibrated(card, spread_lines(raw, delay_minutes))
+    return calibrated(card, lines_over_luck() if lead == SCHEDULE else spread_lines(raw, delay_minutes))
 
 
 def _with_reference(card: Scorecard, columns: Mapping[str, Floats]) -> Scorecard:

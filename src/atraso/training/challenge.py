@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from atraso.core.errors import MissingExtraError
 from atraso.core.scores import best_f1_threshold
 from atraso.sources.reading import ChallengeRows
 
@@ -22,7 +23,19 @@ ChallengeTable = dict[str, dict[str, tuple[float, ...]]]
 
 
 def learn_challenge(rows: ChallengeRows) -> tuple[ChallengeTable, float]:
-    """Return airline -> type -> twelve probabilities, and the threshold of best F1 on the same flights."""
+    """Return airline -> type -> twelve probabilities, and the threshold of best F1 on the same flights.
+
+    The same numbers on one core and on many.
+    """
+    try:
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("Training", "train") from error
+    with threadpool_limits(1):  # several threads add up in another order
+        return _learnt(rows)
+
+
+def _learnt(rows: ChallengeRows) -> tuple[ChallengeTable, float]:
     airlines = sorted({str(name) for name in rows.airline_name})
     place = {name: i for i, name in enumerate(airlines)}
     airline = np.array([place[str(name)] for name in rows.airline_name])

@@ -2,8 +2,9 @@
 
 All are put on one footing, the product's: the log-odds of a month are calibrated in their spread by what the same
 candidate said of the last quarter of the months before, months it had not seen either; at the schedule's lead they
-stay as they are. Comparing raw log-odds would judge a learner by how far its defaults happen to shrink, and that is
-what the product corrects anyway. The scorecard brings its own calibration, made by the same rule inside its training.
+are averaged over a month's luck. Comparing raw log-odds would judge a learner by how far its defaults happen to shrink,
+and that is what the product corrects anyway. The scorecard brings its own calibration, made by the same rule inside its
+training.
 
 The best has the lowest log loss. The winner is the simplest whose distance to the best is within one standard error
 of that distance, over whole days and paired: the standard error of a log loss alone is the luck of the days, which
@@ -23,7 +24,7 @@ from atraso.core.flights import DELAYED_AFTER_MINUTES
 from atraso.core.leads import SCHEDULE
 from atraso.core.scorecard import ANCHOR, THRESHOLDS_MINUTES
 from atraso.core.scores import auc, brier_score, ece, log_loss
-from atraso.training.calibrate import spread_lines
+from atraso.training.calibrate import EVENED, spread_lines
 from atraso.training.candidates.candidate import Candidate
 from atraso.training.candidates.registry import SCORECARD
 
@@ -141,12 +142,14 @@ def choose(
     for candidate in able:
         log_odds = _mean_of(candidate, said)
         raw[candidate.name] = _probability(np.concatenate([log_odds[m] for m in judged]))
-        own = candidate.as_shipped or lead == SCHEDULE.name
-        probabilities[candidate.name] = (
-            raw[candidate.name]
-            if own
-            else _probability(np.concatenate([_calibrated(log_odds, truth, months, m) for m in judged]))
-        )
+        shipped: ByMonth
+        if candidate.as_shipped:
+            shipped = log_odds
+        elif lead == SCHEDULE.name:
+            shipped = {m: EVENED * log_odds[m] for m in judged}
+        else:
+            shipped = {m: _calibrated(log_odds, truth, months, m) for m in judged}
+        probabilities[candidate.name] = _probability(np.concatenate([shipped[m] for m in judged]))
     losses = {name: _losses(late, p) for name, p in probabilities.items()}
     best = min(losses, key=lambda name: float(losses[name].mean()))
     scored = tuple(

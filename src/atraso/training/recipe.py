@@ -25,14 +25,12 @@ class Part:
 
 # Chosen by log loss on the months May to September of 2017, each predicted from the months before it. The fewer is
 # known of the day, the sooner more stumps only learn its luck by heart; where little is known, how the airport runs
-# these weeks matters more than how it ran in summer. The mean of learners that err differently is better calibrated
-# than each of them; the boosting machine is worth its time where the state of the day is known.
+# these weeks matters more than how it ran in summer. There stumps are better alone; elsewhere the mean of learners that
+# err differently is better calibrated than each of them, and the boosting machine is worth its time where the state of
+# the day is known.
 _STUMPS, _SPLINES, _MACHINE = stumps.learn, splines.learn, boosting_machine.learn
 RECIPE: dict[str, tuple[Part, ...]] = {
-    "schedule": (
-        Part(partial(_STUMPS, rounds=500), 90.0, weight=2.0),
-        Part(_SPLINES, 90.0),
-    ),
+    "schedule": (Part(partial(_STUMPS, rounds=500), 90.0),),
     "24h": (Part(partial(_STUMPS, rounds=350), 365.0), Part(_SPLINES, 365.0)),
     "12h": (Part(partial(_STUMPS, rounds=350), 365.0), Part(_SPLINES, 365.0)),
     "3h": (Part(partial(_STUMPS, rounds=600), 365.0), Part(_SPLINES, 365.0), Part(_MACHINE, 365.0)),

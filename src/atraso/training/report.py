@@ -164,9 +164,12 @@ def _beside(m: Manifest, other: Manifest) -> str:
         if name in other.scores
     ]
     headings = [f"{heading}, {name}" for heading in ("AUC", "Brier skill", "ECE") for name in names]
+    alike = other.feature_fingerprint == m.feature_fingerprint
+    before = "" if alike else " It was trained before the last change of the features, which this model has."
     return (
         f"## The same recipe elsewhere: {names[1]}\n\nTrained by the same code on {other.n_departures:,} departures, "
-        f"{other.trained_from} to {other.trained_to}; {other.scores_note}.\n\n" + _table(("lead", *headings), rows)
+        f"{other.trained_from} to {other.trained_to}; {other.scores_note}.{before}\n\n"
+        + _table(("lead", *headings), rows)
     )
 
 

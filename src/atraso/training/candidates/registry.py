@@ -22,8 +22,8 @@ CANDIDATES = (
     Candidate(
         SCORECARD,
         True,
-        "the product's own recipe exactly as shipped: the mean of stumps, splines and, near departure, the EBM, with "
-        "its own calibration",
+        "the product's own recipe exactly as shipped: stumps from the schedule, elsewhere the mean of stumps, splines "
+        "and, near departure, the EBM, with its own calibration",
     ),
     Candidate(
         "splines",
