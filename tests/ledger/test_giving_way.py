@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from atraso.ledger.giving_way import LONGEST_S, REST_PER_WORK, GivingWay
+from atraso.ledger.giving_way import BATCH_ROWS, CROWDED_BATCH_ROWS, LONGEST_S, REST_PER_WORK, GivingWay
 
 MS = 1_000_000
 
@@ -33,14 +33,19 @@ def test_among_others_it_rests_for_some_times_its_work(tmp_path: Path) -> None:
 
 
 def test_each_piece_of_work_is_looked_at_by_itself(tmp_path: Path) -> None:
-    """What was crowded once is forgotten."""
+    """What was crowded once is forgotten, and the batches become as large again as they were."""
     source = tmp_path / "schedstat"
     source.write_text("0 0 0\n")
     giving_way = GivingWay(source)
     source.write_text(f"{10 * MS} {10 * MS} 1\n")
     assert giving_way.rest_s() > 0
+    assert giving_way.rows == CROWDED_BATCH_ROWS
     source.write_text(f"{30 * MS} {10 * MS} 1\n")
     assert giving_way.rest_s() == 0
+    assert CROWDED_BATCH_ROWS < giving_way.rows < BATCH_ROWS
+    for _ in range(20):
+        assert giving_way.rest_s() == 0
+    assert giving_way.rows == BATCH_ROWS
 
 
 def test_where_the_system_does_not_say_it_does_not_rest(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ class Writer:
         self._quality: QualityRound | None = None
         if config.quality_days:
             self._quality = QualityRound(config.data, self._url, config.quality_days, config.reference)
+        self._giving_way = GivingWay()
         self._failures = 0
         self._stop = threading.Event()
         self._next = dict.fromkeys(("retry", "accounts", "upkeep", "complain"), 0.0)
@@ -107,10 +108,9 @@ class Writer:
         try:
             self._begin(stop)
             self._pulse.start(stop)
-            giving_way = GivingWay()
             while not stop.is_set():
                 more = self._step()
-                self._answer(giving_way.rest_s() if more else STEP_EVERY_S)
+                self._answer(self._giving_way.rest_s() if more else STEP_EVERY_S)
             self._drain()
         finally:
             self._pulse.end()
@@ -164,7 +164,7 @@ class Writer:
 
     def _take(self) -> bool:
         """Take in a batch; return whether there is more."""
-        taken, status = self._ledger.take(), self._status
+        taken, status = self._ledger.take(self._giving_way.rows), self._status
         status.rows_stored = self._ledger.rows_stored
         status.rows_recovered += taken.recovered
         status.rows_aside += taken.aside
