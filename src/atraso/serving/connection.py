@@ -37,8 +37,7 @@ Answering = Callable[[bytes], bytes | None]
 IDLE, HEAD, BODY, REFUSED = range(4)
 # How many requests that came together may be answered at once; after them other clients have their turn.
 AT_ONCE_IN_A_ROW = 16
-# How long an idle connection may still ask when the service stops, if the time to stop is that long: a client on a busy
-# machine may not be run for some tenths of a second between its answer and its next question.
+# How long an idle connection may still ask when the service stops: a client on a busy machine waits to be run.
 IDLE_GRACE_S = 1.0
 
 
@@ -142,9 +141,7 @@ class Connection(HttpToolsProtocol):
         self._stopping = True
         self.gate.outbox.send_all()
         idle = self._at_work is None and self._phase == IDLE and not self._spent
-        grace_s = self.limits.shutdown_timeout_s / 2
-        if idle:
-            grace_s = min(grace_s, IDLE_GRACE_S)
+        grace_s = min(IDLE_GRACE_S if idle else inf, self.limits.shutdown_timeout_s / 2)
         self.deadline = min(self.deadline, time.monotonic() + grace_s)
         if self._at_work is not None:
             self._end_after_last()
