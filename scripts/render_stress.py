@@ -80,7 +80,7 @@ def _threads() -> str:
 
 
 def _beside(run: Run, base: Run) -> str:
-    return "" if run is base else f"{run.rate / base.rate - 1:+.0%} beside {base.name}; "
+    return "" if run is base else f"{round(run.rate / base.rate - 1, 2) + 0.0:+.0%} beside {base.name}; "
 
 
 def _profiles() -> str:

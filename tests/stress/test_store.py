@@ -74,3 +74,15 @@ def test_the_page_needs_nothing_else_and_trusts_no_name(kept: Kept) -> None:
     assert "http" not in text
     assert "status 500" in text
     assert text.count("<polyline") == 2  # good answers and failures over time; there is no latency
+
+
+def test_a_run_that_tells_nothing_is_passed_over(kept: Kept) -> None:
+    """One without a good answer, and one whose file was damaged, hide no run before them."""
+    good = kept_record(kept, 1)
+    kept_record(kept, 2, runs=(closed(noisy(1000, 2), good=0),))
+    damaged = kept_record(kept, 3)
+    (kept.folder / f"{damaged}.json").write_text("junk")
+    name = kept_record(kept, 4)
+    found = kept.before(kept.read(name)[1], kept.folder / f"{name}.json")
+    assert found is not None
+    assert found[0] == good

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from atraso.cli.stress_kept import as_ctrl_c, compare, kept_in, list_runs, show
+from atraso.cli.stress_kept import as_ctrl_c, can_keep, compare, kept_in, list_runs, show
 
 if TYPE_CHECKING:
     from atraso.settings import Settings
@@ -115,6 +115,7 @@ def stress(
     from atraso.settings import load_settings
 
     settings = load_settings(os.environ)
+    can_keep(settings.data, out)
     if profile == AUTH:
         given = {"--url": url, "--threads": threads, "--connections": connections, "--rate": rate}
         if strange := [name for name, value in given.items() if value is not None]:

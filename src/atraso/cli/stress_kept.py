@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TABLE_WIDTH = 126
 EXIT_SLOWER, EXIT_UNTOLD, EXIT_INTERRUPTED = 1, 2, 130
 LISTED_ON_PAGE = 15
+STOPPING_S = 15.0
 _json = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 
 
@@ -193,18 +195,48 @@ def _beside(kept: Kept, pair: Pair, names: tuple[str, str], sizes: tuple[int, in
 
 @contextmanager
 def as_ctrl_c() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C while the block runs: the services are stopped."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Take SIGTERM for Ctrl-C while the block runs: the services are stopped.
+
+    What comes again while that is done would leave services and folders behind, so it is heeded only after a while.
+    """
+    deaf_until = 0.0
+
+    def once(*_: object) -> None:
+        nonlocal deaf_until
+        now = time.monotonic()
+        if now >= deaf_until:
+            deaf_until = now + STOPPING_S
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, once) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def can_keep(data: Path, out: Path | None) -> None:
+    """Try where a record is to be kept before it is measured; raises SettingsError."""
+    from tempfile import TemporaryFile
+
+    from atraso.core.errors import SettingsError
+    from atraso.stress.store import Kept
+
+    for folder in (Kept(data).folder, *([out] if out is not None else [])):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise SettingsError(f"A run cannot be kept in {folder}: {error.strerror}.") from None
 
 
 def kept_in(record: Record, data: Path, out: Path | None) -> tuple[list[Path], str, Comparison | None]:
     """Keep *record* in the data folder, and a copy in *out*: the files, and the comparison with the run before it."""
     from atraso.stress.compare import compare as compared
     from atraso.stress.page import page
+    from atraso.stress.profiles import StressError
     from atraso.stress.record import keep
     from atraso.stress.store import Kept
 
@@ -214,7 +246,9 @@ def kept_in(record: Record, data: Path, out: Path | None) -> tuple[list[Path], s
     found = kept.before(record, file) if record.runs else None
     before, comparison = "", None
     if found is not None and any(run.good and not run.void for run in record.runs):
-        before, comparison = found[0], compared(found[1], record)
+        # What went before is no reason to say nothing of this run: steps may have nothing to compare.
+        with suppress(StressError):
+            before, comparison = found[0], compared(found[1], record)
     written = page(record, kept.entries(record.profile, LISTED_ON_PAGE), before, comparison)
     files = [file, file.with_suffix(".html")]
     _write(files[1], written)

@@ -32,9 +32,18 @@ local function lines_of(name)
    return found
 end
 
+local function has(body, sign, times)
+   local at = 0
+   for _ = 1, times do
+      at = body:find(sign, at + 1, true)
+      if not at then return false end
+   end
+   return not body:find(sign, at + 1, true)
+end
+
 function init(args)
    wrk.headers["Content-Type"] = "application/json"
-   local heads, bodies, sign = lines_of(args[1]), lines_of(args[2]), args[3]
+   local heads, bodies, sign, flights = lines_of(args[1]), lines_of(args[2]), args[3], tonumber(args[4])
    for n = 1, math.max(#heads, #bodies) do
       local head = heads[(n - 1) % #heads + 1]
       wrk.headers["Authorization"] = head ~= "" and head or nil
@@ -45,7 +54,7 @@ function init(args)
    if sign then
       response = function(status, headers, body)
          statuses[status] = (statuses[status] or 0) + 1
-         local right = status == 200 and body:find(sign, 1, true) ~= nil
+         local right = status == 200 and has(body, sign, flights)
          if status == 200 and not right then wrong = wrong + 1 end
          local by_s, second = right and good_by_s or bad_by_s, os.time()
          by_s[second] = (by_s[second] or 0) + 1
@@ -116,10 +125,15 @@ class Burst(msgspec.Struct, frozen=True):
 
 
 class Driver:
-    """wrk with a script and what it sends, in files of *folder*; with a *sign* every answer is checked for it."""
+    """wrk with a script and what it sends, in files of *folder*.
 
-    def __init__(self, folder: Path, path: str, bodies: Iterable[bytes], sign: str | None = None) -> None:
-        self._folder, self._path, self._sign = folder, path, sign
+    With a *sign* every answer is checked to have it, once for each of the *flights* of a request.
+    """
+
+    def __init__(
+        self, folder: Path, path: str, bodies: Iterable[bytes], sign: str | None = None, flights: int = 1
+    ) -> None:
+        self._folder, self._path, self._sign, self._flights = folder, path, sign, flights
         self._script, self._bodies = folder / "wrk.lua", folder / "bodies"
         self._script.write_text(SCRIPT, encoding="ascii")
         self._bodies.write_bytes(b"".join(body + b"\n" for body in bodies))
@@ -138,7 +152,7 @@ class Driver:
         command = [
             "wrk", "-t", str(threads), "-c", str(connections), "-d", f"{seconds}s", "--timeout", f"{TIMEOUT_S}s",
             "-s", str(self._script), origin + self._path, "--", str(self._folder / f"{name}.heads"), str(self._bodies),
-            *([self._sign] if self._sign else []),
+            *([self._sign, str(self._flights)] if self._sign else []),
         ]  # fmt: skip
         process = subprocess.Popen(  # noqa: S603 - no shell
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -12,6 +12,7 @@ from pathlib import Path
 from atraso.stress import histogram, machine
 from atraso.stress.limits import raise_open_files
 from atraso.stress.profiles import (
+    NO_FAILURE,
     RAMP_FIRST_PER_S,
     RAMP_HALVINGS,
     RAMP_PROBE_S,
@@ -23,14 +24,17 @@ from atraso.stress.profiles import (
     Step,
     StressError,
 )
+from atraso.stress.questions import PREDICTIONS
 from atraso.stress.record import Record
-from atraso.stress.runs import Run, kept
+from atraso.stress.runs import Run, common_figures, kept
 from atraso.stress.steps import Bench, Progress, done
 from atraso.stress.target import Target, check, own
 
 # Fewer good answers than this part of what was offered is not a rate that was held.
 ANSWERED_PART = 0.98
 HIGHEST_PER_S = 1_000_000.0
+# How often a rate is tried again where the load generator itself was late.
+TRIES_MORE = 2
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ class LoadRun:
             raise StressError(f"The profile {profile.name} breaks its service, so it starts its own: leave out --url.")
         self._profile, self._told, self._named, self._say = tailored(profile, told), told, named, say
         self._runs: list[Run] = []
+        self._at = Step("", Driver.PACER)
         self._top: float | None = None
         self._limits: tuple[str, ...] = ()
         self._machine, self._date, self._began = machine.this_machine(), machine.now(), time.monotonic()
@@ -117,11 +122,20 @@ class LoadRun:
                 progress("starting the service", 0, 1)
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atraso-stress-load-")))
                 target = self._named or stack.enter_context(own(self._profile))
-                check(target)
-                bench = Bench(target, float(self._profile.seconds), folder, progress, self._say)
-                if self._profile.search is Search.RAMP:
-                    bench = replace(bench, top=self._ramp(bench))
-                self._drive(bench)
+                try:
+                    self._ask(target, folder, progress)
+                except StressError as error:
+                    if not self._runs:
+                        raise
+                    self._runs.append(_lost(self._at, error))
+                    return
+
+    def _ask(self, target: Target, folder: Path, progress: Progress) -> None:
+        check(target)
+        bench = Bench(target, float(self._profile.seconds), folder, progress, self._say)
+        if self._profile.search is Search.RAMP:
+            bench = replace(bench, top=self._ramp(bench))
+        self._drive(bench)
 
     def _drive(self, bench: Bench) -> None:
         knee_found = False
@@ -138,11 +152,25 @@ class LoadRun:
                 self._top = run.rate if holds else self._top or 0.0
 
     def _done(self, step: Step, bench: Bench, *, keep: bool = True) -> Run:
+        self._at = step
         run = done(step, bench)
         if keep or run.partial:
             self._runs.append(run)
         if run.partial:
             raise KeyboardInterrupt
+        if not run.good:
+            check(bench.target)  # one that is gone is not slow
+        return run
+
+    def _probed(self, step: Step, bench: Bench, *, keep: bool) -> Run:
+        """Drive *step*, again where the load generator was late itself: that tells nothing of the service."""
+        run = self._done(step, bench, keep=keep)
+        for _ in range(TRIES_MORE):
+            if not run.void:
+                break
+            if keep:
+                self._runs.pop()
+            run = self._done(step, bench, keep=keep)
         return run
 
     def _ramp(self, bench: Bench) -> float:
@@ -156,7 +184,7 @@ class LoadRun:
             step = replace(
                 like, name=f"{rate:,.0f} a second", stages=(Stage(1.0, per_s=rate),), promises=(), connections=64
             )
-            run = self._done(step, replace(bench, seconds=seconds), keep=is_all)
+            run = self._probed(step, replace(bench, seconds=seconds), keep=is_all)
             if holds_promise(run):
                 low = rate
             else:
@@ -193,8 +221,19 @@ class LoadRun:
         )
 
     def _command(self) -> str:
-        url = f" --url {self._named.origin}" if self._named else ""
+        path = self._named.path if self._named and self._named.path != PREDICTIONS else ""
+        url = f" --url {self._named.origin}{path}" if self._named else ""
         return f"atraso stress --profile {self._profile.name}{url}{self._told.words()}"
+
+
+def _lost(step: Step, error: StressError) -> Run:
+    """Return a step that could not be measured after others were: the service ended, or is not what it was."""
+    figures = common_figures(0, 1, 0.0, None)
+    return Run(
+        name=step.name, driver=str(step.driver), loop="open" if step.driver is Driver.PACER else "closed",
+        asked={"rate": 0.0}, took_s=0.0, answers=0, good=0, rate=0.0, flights_per_s=0.0, figures=figures,
+        errors={"not measured": 1}, promises=kept((NO_FAILURE,), figures, 1.0), notes=(str(error),),
+    )  # fmt: skip
 
 
 def _everything_on(profile: Profile) -> dict[str, str]:

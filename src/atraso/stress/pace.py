@@ -30,8 +30,8 @@ class Plan:
     """What to offer: *stages* of (seconds, requests a second) in an open loop, or clients in a closed one without.
 
     Requests come at random moments (*poisson*) or in equal steps. Clients that *heed* a refusal come again when
-    `Retry-After` says; the others at once. An answer is good when it is a 200 that holds *sign*. With *raw* each answer
-    is kept one by one.
+    `Retry-After` says; the others at once. An answer is good when it is a 200 that holds *sign* once for each of the
+    *flights* of a request. With *raw* each answer is kept one by one.
     """
 
     port: int
@@ -44,6 +44,7 @@ class Plan:
     processes: int = 1
     heed: bool = True
     sign: bytes = SIGN
+    flights: int = 1
     raw: bool = False
     slow_s: float = 0.05
     block_s: float = 1.0
@@ -121,6 +122,7 @@ def _order(plan: Plan, n: int, begin_at: float) -> Order:
         poisson=plan.poisson,
         heed=plan.heed,
         sign=plan.sign,
+        flights=plan.flights,
         raw=plan.raw,
         slow_s=plan.slow_s,
         block_s=plan.block_s,

@@ -49,6 +49,7 @@ class Order(msgspec.Struct, frozen=True):
     poisson: bool
     heed: bool
     sign: bytes
+    flights: int
     raw: bool
     slow_s: float
     block_s: float
@@ -259,7 +260,7 @@ class Pacer:
         rest_s = 0.0
         good = False
         if status == 200:
-            good = order.sign in data
+            good = data.count(order.sign) == order.flights
             met.wrong += not good
         elif status == 503:
             found = _header(data, head, b"retry-after: ")

@@ -79,10 +79,12 @@ def _with_wrk(step: Step, bench: Bench) -> Run:
     if missing:
         raise StressError(f"{missing}.")
     target, seconds = bench.target, max(int(bench.seconds), 1)
-    driver = Driver(bench.folder, target.path, bodies(step.flights), SIGN.decode())
+    driver = Driver(bench.folder, target.path, bodies(step.flights), SIGN.decode(), step.flights)
     driver.prepare("step", [target.authorization])
     if step.warm_up_s:
-        driver.drive("step", target.origin, step.connections, step.warm_up_s, step.threads)
+        warmed = driver.drive("step", target.origin, step.connections, step.warm_up_s, step.threads)
+        if warmed.stopped:
+            raise KeyboardInterrupt
     before = watch.children_cpu_s()
     with watch.Watch(target.pid) as watched:
         began = time.monotonic()
@@ -154,6 +156,7 @@ def _with_pacer(step: Step, bench: Bench) -> Run:
         host=target.host,
         poisson=step.arrivals is Arrivals.POISSON,
         processes=1 + (max(rate for _, rate in stages) > ONE_PROCESS_PER_S),
+        flights=step.flights,
         slow_s=(SLOW_S or 0.0) / 1000,
         block_s=max(bench.seconds / 10, 0.5),
     )
@@ -166,9 +169,10 @@ def _with_pacer(step: Step, bench: Bench) -> Run:
         began = time.monotonic()
         before = watch.children_cpu_s()
         met = offer(plan)
+        fault.excused = met.stopped
         client = watch.of_children(before, began)
     notes = list(fault.told)
-    if step.fault is not Fault.NONE and (told := stored(target)):
+    if step.fault is not Fault.NONE and not met.stopped and (told := stored(target)):
         notes.append(told)
     return _of_paced(step, met, notes, watched.usage, client)
 
@@ -234,6 +238,8 @@ def _with_crowd(step: Step, bench: Bench) -> Run:
     target = bench.target
     if target.scheme != "http":
         raise StressError("A crowd speaks plain HTTP: name the service behind the TLS.")
+    if ":" in target.host:
+        raise StressError("A crowd needs many addresses of its own, which the loopback has in IPv4 alone.")
     seen = 0
 
     def between() -> None:
@@ -265,6 +271,7 @@ def _of_crowd(step: Step, met: Crowd, seen: int, took_s: float, used: tuple[watc
         if promise.figure in (Figure.ESTABLISHED, Figure.ANSWERED_TWICE)
         else promise
         for promise in step.promises
+        if server is not None or promise.figure is not Figure.SERVER_MB  # one that is not ours tells no memory
     )
     notes = [f"round {n}: {found.good:,} answers in {found.seconds:.1f} s" for n, found in enumerate(met.rounds, 1)]
     return Run(

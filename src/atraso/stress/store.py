@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from atraso.core.errors import SettingsError
 from atraso.stress.profiles import StressError
 from atraso.stress.record import FOLDER, Record, read_record
 
@@ -93,8 +94,12 @@ class Kept:
             other = self.folder / f"{entry.id}.json"
             if entry.id >= file.stem or entry.verdict == "partial" or not other.is_file():
                 continue
-            found = read_record(other)
-            alike = (found.target == "own") == (record.target == "own") and found.session == record.session
+            try:
+                found = read_record(other)
+            except SettingsError:  # damaged since: it is told to whoever asks for it
+                continue
+            alike = found.target == record.target and found.session == record.session
+            alike = alike and any(run.good and not run.void for run in found.runs)
             if alike and found.settings == record.settings and steps_of(found) == steps_of(record):
                 return entry.id, found
         return None

@@ -98,11 +98,13 @@ def named(url: str, key: str | None, *, owned: bool) -> Target:
     """Return the target at *url*, asked with *key*; raises StressError for one that is not loopback and not *owned*."""
     parts = urlsplit(url)
     try:
-        port = parts.port
+        port = parts.port or (None if parts.port is None else -1)
     except ValueError:
-        port = None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+        port = -1
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1 or parts.query or parts.fragment:
         raise StressError(f"{url!r} is not the address of a service, such as http://127.0.0.1:5000.")
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise StressError("The key in ATRASO_KEY holds what no key holds: blanks, or letters that are not ASCII.")
     found = _addresses(parts.hostname)
     if not owned and not all(ipaddress.ip_address(address).is_loopback for address in found):
         raise StressError(
