@@ -15,7 +15,6 @@ from zlib import crc32
 from sqlalchemy import Engine
 
 from atraso.ledger.database import make_durable, open_for_owner
-from atraso.ledger.giving_way import BATCH_ROWS
 from atraso.ledger.records import Row, read_record, rows_in
 from atraso.ledger.run import Run
 from atraso.ledger.spool import FRAME
@@ -24,6 +23,7 @@ from atraso.ledger.storing import REFUSALS, Batch, refused_among, store, taken_b
 
 log = logging.getLogger("atraso.ledger")
 
+BATCH_ROWS = 10_000
 REFUSED = ".refused"
 
 
@@ -72,19 +72,17 @@ class Intake:
         self._taken: dict[str, int] | None = None
         self._begun_again: set[str] = set()
         self._gone: list[str] = []
-        self._enough = BATCH_ROWS
 
     def queued_bytes(self) -> int:
         """Return how much of the spool files is not taken in yet; all of it before the first step."""
         taken = self._taken or {}
         return sum(max(found.size - taken.get(found.path.name, 0), 0) for found in spool_files(self._folder))
 
-    def take(self, rows: int = BATCH_ROWS) -> Taken:
-        """Take in some *rows* at most, in one transaction, and remove the files that are done with.
+    def take(self) -> Taken:
+        """Take in some 10,000 rows at most, in one transaction, and remove the files that are done with.
 
         Raises what the database or the file system raises; nothing is lost then, and the next call tries again.
         """
-        self._enough = rows
         try:
             return self._take()
         except BaseException:
@@ -125,7 +123,7 @@ class Intake:
         """Read on in *files* until there is a batch."""
         step = _Step()
         for found in files:
-            if len(step.batch.rows) >= self._enough:
+            if len(step.batch.rows) >= BATCH_ROWS:
                 step.done.more = True
                 break
             with opened(found.path) as fd:
@@ -150,7 +148,7 @@ class Intake:
             for payload in piece.payloads:
                 self._understand(step, path, payload)
             at = piece.end
-            if not piece.payloads or len(step.batch.rows) >= self._enough:
+            if not piece.payloads or len(step.batch.rows) >= BATCH_ROWS:
                 break
         if at != start:
             step.batch.taken[name] = at

@@ -11,7 +11,6 @@ from sqlalchemy import URL, Engine
 from atraso.ledger.account_rows import snapshot
 from atraso.ledger.accounts import AccountsFile
 from atraso.ledger.database import open_engine, open_for_owner, shown, sqlite_file
-from atraso.ledger.giving_way import BATCH_ROWS
 from atraso.ledger.intake import Intake, Taken
 from atraso.ledger.migrate import migrate
 from atraso.ledger.run import Run
@@ -82,10 +81,10 @@ class OpenLedger:
             self._engine.dispose()
         self._engine = self._intake = None
 
-    def take(self, rows: int = BATCH_ROWS) -> Taken:
-        """Take in a batch of some *rows* at most of the spools."""
+    def take(self) -> Taken:
+        """Take in a batch of the spools."""
         assert self._intake is not None
-        taken = self._intake.take(rows)
+        taken = self._intake.take()
         self.rows_stored += taken.new_rows - taken.recovered
         return taken
 

@@ -22,7 +22,6 @@ from atraso.ledger import upkeep
 from atraso.ledger.command_socket import Asked, CommandSocket
 from atraso.ledger.commands import LONG
 from atraso.ledger.database import DATABASE_ERRORS, ledger_url, open_engine, shown, told
-from atraso.ledger.giving_way import GivingWay
 from atraso.ledger.locks import WriterLock
 from atraso.ledger.opened import OpenLedger
 from atraso.ledger.pulse import Pulse
@@ -94,7 +93,6 @@ class Writer:
         self._quality: QualityRound | None = None
         if config.quality_days:
             self._quality = QualityRound(config.data, self._url, config.quality_days, config.reference)
-        self._giving_way = GivingWay()
         self._failures = 0
         self._stop = threading.Event()
         self._next = dict.fromkeys(("retry", "accounts", "upkeep", "complain"), 0.0)
@@ -110,7 +108,7 @@ class Writer:
             self._pulse.start(stop)
             while not stop.is_set():
                 more = self._step()
-                self._answer(self._giving_way.rest_s() if more else STEP_EVERY_S)
+                self._answer(0.0 if more else STEP_EVERY_S)
             self._drain()
         finally:
             self._pulse.end()
@@ -164,7 +162,7 @@ class Writer:
 
     def _take(self) -> bool:
         """Take in a batch; return whether there is more."""
-        taken, status = self._ledger.take(self._giving_way.rows), self._status
+        taken, status = self._ledger.take(), self._status
         status.rows_stored = self._ledger.rows_stored
         status.rows_recovered += taken.recovered
         status.rows_aside += taken.aside
