@@ -140,7 +140,7 @@ def test_workers_together_let_in_what_one_would() -> None:
         process.join()
     expected = at_once + per_s * (max(now for _, now in told) - started)
     counted = sum(count for count, _ in told)
-    assert at_once + per_s * seconds * 0.5 <= counted <= 1.5 * expected
+    assert at_once + per_s * seconds * 0.5 <= counted <= 2 * expected
 
 
 def test_memory_stays_as_it_is_whatever_names_come() -> None:

@@ -109,7 +109,9 @@ def test_what_is_overdue_is_told_as_the_time_goes_on(chromium: Any, running: Ser
         page.route("**/v1/state", lambda route: route.fulfill(json=later))
         page.clock.fast_forward(LOOK_MS)
         page.wait_for_function("() => document.querySelector('#board tbody').textContent.includes('overdue 45 min')")
-        assert later["as_of"][11:16] in looked.text("#board-summary")
+        page.wait_for_function(
+            "time => document.querySelector('#board-summary').textContent.includes(time)", arg=later["as_of"][11:16]
+        )
 
 
 def test_a_file_with_three_bad_rows_scores_the_rest_and_lists_the_three(chromium: Any, running: Service) -> None:
