@@ -182,6 +182,6 @@ def test_two_services_are_measured_beside_each_other(run: Callable[..., Result],
 def test_an_order_travels_whole() -> None:
     """What the parent tells a pacer is what it is told."""
     order = Order(
-        "127.0.0.1", 1, (b"a", b"b"), 2, 3.0, ((3.0, 100.0),), True, True, b"x", 1, False, 0.05, 1.0, 1.0, 0.0, 1, 0, 1
+        "127.0.0.1", 1, (b"a", b"b"), 2, 3.0, ((3.0, 100.0),), True, True, 1, False, 0.05, 1.0, 1.0, 0.0, 1, 0, 1
     )
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(order), type=Order) == order

@@ -182,15 +182,14 @@ def _measured(run: Measuring) -> bool:
 
 
 def _keep(record: Record, data: Path, out: Path | None, *, as_json: bool) -> None:
-    """Keep *record* with a row and a page, and print it, with its comparison with the one before."""
+    """Print *record*, and keep it with a row and a page, and its comparison with the one before."""
     from rich.console import Console
 
     from atraso.cli.show import say
     from atraso.stress.record import encoded
     from atraso.stress.report import kept_promises, notes, table
 
-    files, before, comparison = kept_in(record, data, out)
-    if as_json:
+    if as_json:  # first of all: what took minutes is not lost with a disk that is full
         click.echo(encoded(record), nl=False)
     else:
         Console(width=max(Console().width, TABLE_WIDTH)).print(table(record))
@@ -198,6 +197,9 @@ def _keep(record: Record, data: Path, out: Path | None, *, as_json: bool) -> Non
             click.echo(note)
         for sentence in kept_promises(record):
             click.echo(sentence)
+    files, before, comparison, why_not = kept_in(record, data, out)
+    if why_not:
+        say(why_not)
     if comparison is not None:
         say(f"beside {before}: {comparison.verdict}")
         for difference in comparison.differences:

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -232,8 +232,11 @@ def can_keep(data: Path, out: Path | None) -> None:
             raise SettingsError(f"A run cannot be kept in {folder}: {error.strerror}.") from None
 
 
-def kept_in(record: Record, data: Path, out: Path | None) -> tuple[list[Path], str, Comparison | None]:
-    """Keep *record* in the data folder, and a copy in *out*: the files, and the comparison with the run before it."""
+def kept_in(record: Record, data: Path, out: Path | None) -> tuple[list[Path], str, Comparison | None, str]:
+    """Keep *record* in the data folder, and a copy in *out*.
+
+    Returns the files, the name of the run before it, the comparison with that, and why there is none, or nothing.
+    """
     from atraso.stress.compare import compare as compared
     from atraso.stress.page import page
     from atraso.stress.profiles import StressError
@@ -244,11 +247,13 @@ def kept_in(record: Record, data: Path, out: Path | None) -> tuple[list[Path], s
     file = keep(record, kept.folder)
     kept.remember(record, file)
     found = kept.before(record, file) if record.runs else None
-    before, comparison = "", None
+    before, comparison, why_not = "", None, ""
     if found is not None and any(run.good and not run.void for run in record.runs):
-        # What went before is no reason to say nothing of this run: steps may have nothing to compare.
-        with suppress(StressError):
-            before, comparison = found[0], compared(found[1], record)
+        before = found[0]
+        try:
+            comparison = compared(found[1], record)
+        except StressError as error:  # what went before is no reason to say nothing of this run
+            why_not = f"not compared with {before}: {error}"
     written = page(record, kept.entries(record.profile, LISTED_ON_PAGE), before, comparison)
     files = [file, file.with_suffix(".html")]
     _write(files[1], written)
@@ -256,7 +261,7 @@ def kept_in(record: Record, data: Path, out: Path | None) -> tuple[list[Path], s
         copy = keep(record, out)
         _write(copy.with_suffix(".html"), written)
         files += [copy, copy.with_suffix(".html")]
-    return files, before, comparison
+    return files, before, comparison, why_not
 
 
 def _write(file: Path, text: str) -> None:

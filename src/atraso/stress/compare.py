@@ -70,7 +70,7 @@ def compare(first: Record, second: Record) -> Comparison:
     ours, theirs = _by_step(first), _by_step(second)
     common = [step for step in ours if step in theirs]
     if not common:
-        raise StressError("The two runs have no step in common, so there is nothing to compare.")
+        raise StressError("The two runs have no step in common that was answered well, so there is nothing to compare.")
     beside = first.session is not None and first.session == second.session
     found = tuple(_difference(step, ours[step], theirs[step], beside=beside) for step in common)
     return Comparison(_verdict(found), found, tuple(_notes(first, second)))

@@ -15,7 +15,6 @@ import msgspec
 from atraso.stress.crowd_member import Order, Round
 from atraso.stress.histogram import Latency, latency_of
 from atraso.stress.limits import raise_open_files, spread
-from atraso.stress.pace import SIGN
 from atraso.stress.profiles import StressError
 from atraso.stress.target import Target, bodies
 
@@ -63,9 +62,7 @@ class Members:
             part = connections // count + (n < connections % count)
             addresses = range(FIRST_ADDRESS + n * ADDRESSES_EACH, FIRST_ADDRESS + (n + 1) * ADDRESSES_EACH)
             sources = tuple(str(ipaddress.IPv4Address(address)) for address in addresses) if on_loopback else ()
-            order = Order(
-                target.host, target.port, sources, part, requests[n * 97 :] + requests[: n * 97], SIGN, within_s
-            )
+            order = Order(target.host, target.port, sources, part, requests[n * 97 :] + requests[: n * 97], within_s)
             self._processes.append(_started(order))
 
     def __enter__(self) -> Members:

@@ -71,9 +71,11 @@ class Striking:
         if self._act is None:
             return
         self._thread.join()
+        if self.excused:
+            return
         if self._failure is not None and kind is None:
             raise StressError(f"The fault could not be made: {self._failure}") from self._failure
-        if kind is None and not self.told and not self.excused:
+        if kind is None and not self.told:
             raise StressError("The step ended before its fault was made.")
 
     def _strike(self) -> None:

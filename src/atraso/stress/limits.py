@@ -40,7 +40,7 @@ def spread(connections: int, open_files: int) -> tuple[int, list[str]]:
     count = -(-connections // each)
     told = [
         f"local ports: {ports_of_an_address():,} an address, of which {ports:,} are used",
-        f"{connections:,} connections are spread over {count} client processes, each with loopback addresses of "
-        "its own (127.0.0.2 and on)",
+        f"{connections:,} connections are spread over {count} client process{'es' if count > 1 else ''}, each with "
+        "loopback addresses of its own (127.0.0.2 and on)",
     ]
     return count, told

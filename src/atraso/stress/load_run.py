@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from atraso.stress import histogram, machine
 from atraso.stress.limits import raise_open_files
 from atraso.stress.profiles import (
@@ -100,8 +102,9 @@ class LoadRun:
             raise StressError(f"The profile {profile.name} breaks its service, so it starts its own: leave out --url.")
         self._profile, self._told, self._named, self._say = tailored(profile, told), told, named, say
         self._runs: list[Run] = []
-        self._at = Step("", Driver.PACER)
+        self._under_way: Step | None = None
         self._top: float | None = None
+        self._top_void, self._search = "", ""
         self._limits: tuple[str, ...] = ()
         self._machine, self._date, self._began = machine.this_machine(), machine.now(), time.monotonic()
 
@@ -127,7 +130,8 @@ class LoadRun:
                 except StressError as error:
                     if not self._runs:
                         raise
-                    self._runs.append(_lost(self._at, error))
+                    if self._under_way is not None:
+                        self._runs.append(_lost(self._under_way, error))
                     return
 
     def _ask(self, target: Target, folder: Path, progress: Progress) -> None:
@@ -145,21 +149,29 @@ class LoadRun:
                 if (knee_found and not of_top) or (of_top and self._top == 0):
                     continue
                 bench = replace(bench, top=self._top)
-            run = self._done(step, bench)
-            if self._profile.search is Search.KNEE and not of_top:
-                holds = holds_promise(run)
-                knee_found = not holds
-                self._top = run.rate if holds else self._top or 0.0
+            if self._profile.search is not Search.KNEE or of_top:
+                self._done(step, bench)
+                continue
+            run = self._probed(step, bench, keep=True)
+            knee_found = not holds_promise(run)
+            self._top = (self._top or 0.0) if knee_found else run.rate
+            self._top_void = _void_above(self._top, run) if knee_found else ""
 
     def _done(self, step: Step, bench: Bench, *, keep: bool = True) -> Run:
-        self._at = step
+        self._under_way = step
         run = done(step, bench)
         if keep or run.partial:
             self._runs.append(run)
+            self._under_way = None
         if run.partial:
             raise KeyboardInterrupt
-        if not run.good:
-            check(bench.target)  # one that is gone is not slow
+        if run.failed or not run.good:
+            try:
+                check(bench.target)  # one that is gone is not slow
+            except StressError as error:
+                if keep:
+                    self._runs[-1] = _ended(run, error)
+                raise
         return run
 
     def _probed(self, step: Step, bench: Bench, *, keep: bool) -> Run:
@@ -179,7 +191,9 @@ class LoadRun:
         is_all = not self._profile.steps
         seconds = bench.seconds if is_all else RAMP_PROBE_S
         low, high, rate = 0.0, None, RAMP_FIRST_PER_S / like.flights
+        at_high: Run | None = None
         halvings = 0
+        probes: list[str] = []
         while halvings < RAMP_HALVINGS and rate < HIGHEST_PER_S:
             step = replace(
                 like, name=f"{rate:,.0f} a second", stages=(Stage(1.0, per_s=rate),), promises=(), connections=64
@@ -188,10 +202,13 @@ class LoadRun:
             if holds_promise(run):
                 low = rate
             else:
-                high = rate
+                high, at_high = rate, run
+            probes.append(f"{rate:,.0f} {'held' if low == rate else 'void' if run.void else 'not held'}")
             halvings += high is not None
             rate = rate * 2 if high is None else (low + high) / 2
         self._top = low
+        self._top_void = _void_above(low, at_high) if at_high else ""
+        self._search = "" if is_all else f"requests a second for {seconds:g} s each: {', '.join(probes)}"
         if not low and not is_all:
             raise StressError("No rate that was tried held the service's promise: there is no top rate to load it by.")
         return low
@@ -215,6 +232,8 @@ class LoadRun:
             commit=machine.commit(),
             target=self._named.origin if self._named else "own",
             top_rate=self._top,
+            top_void=self._top_void,
+            search=self._search,
             told=self._limits,
             partial=partial,
             took_s=round(time.monotonic() - self._began, 1),
@@ -223,7 +242,8 @@ class LoadRun:
     def _command(self) -> str:
         path = self._named.path if self._named and self._named.path != PREDICTIONS else ""
         url = f" --url {self._named.origin}{path}" if self._named else ""
-        return f"atraso stress --profile {self._profile.name}{url}{self._told.words()}"
+        owned = " --i-own-this-target" if self._named and self._named.owned else ""
+        return f"atraso stress --profile {self._profile.name}{url}{self._told.words()}{owned}"
 
 
 def _lost(step: Step, error: StressError) -> Run:
@@ -232,8 +252,24 @@ def _lost(step: Step, error: StressError) -> Run:
     return Run(
         name=step.name, driver=str(step.driver), loop="open" if step.driver is Driver.PACER else "closed",
         asked={"rate": 0.0}, took_s=0.0, answers=0, good=0, rate=0.0, flights_per_s=0.0, figures=figures,
-        errors={"not measured": 1}, promises=kept((NO_FAILURE,), figures, 1.0), notes=(str(error),),
+        errors={"not measured": 1}, promises=kept((NO_FAILURE,), figures, 1.0), notes=(_and_no_more(error),),
     )  # fmt: skip
+
+
+def _ended(run: Run, error: StressError) -> Run:
+    """Return *run* as one amid which the service ended: it fell short, whatever was promised of it."""
+    promises = run.promises if not run.held else (*run.promises, *kept((NO_FAILURE,), run.figures, run.took_s))
+    return msgspec.structs.replace(run, promises=promises, notes=(*run.notes, _and_no_more(error)))
+
+
+def _and_no_more(error: StressError) -> str:
+    return f"{error} What was to follow was not measured."
+
+
+def _void_above(top: float, run: Run) -> str:
+    """Return why a rate above *top* may hold too: at that of *run*, the next, the load generator was late itself."""
+    rate = float(run.asked["rate"])
+    return f"more than {top:,.0f} a second may hold: at {rate:,.0f} {run.void}" if run.void else ""
 
 
 def _everything_on(profile: Profile) -> dict[str, str]:

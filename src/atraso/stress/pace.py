@@ -17,8 +17,6 @@ from atraso.stress.histogram import Latency, latency_of
 from atraso.stress.pacer import Met, Order
 from atraso.stress.profiles import StressError
 
-# A prediction says it, and nothing else does.
-SIGN = b'"delay_probability":'
 # Where the pacer itself was later than this, and than a part of what it measured, the figures are its own.
 LATE_P99_MS, LATE_PART = 5.0, 0.1
 START_WITHIN_S = 0.6
@@ -30,7 +28,7 @@ class Plan:
     """What to offer: *stages* of (seconds, requests a second) in an open loop, or clients in a closed one without.
 
     Requests come at random moments (*poisson*) or in equal steps. Clients that *heed* a refusal come again when
-    `Retry-After` says; the others at once. An answer is good when it is a 200 that holds *sign* once for each of the
+    `Retry-After` says; the others at once. An answer is good when it is a 200 that holds a probability for each of the
     *flights* of a request. With *raw* each answer is kept one by one.
     """
 
@@ -43,7 +41,6 @@ class Plan:
     poisson: bool = False
     processes: int = 1
     heed: bool = True
-    sign: bytes = SIGN
     flights: int = 1
     raw: bool = False
     slow_s: float = 0.05
@@ -121,7 +118,6 @@ def _order(plan: Plan, n: int, begin_at: float) -> Order:
         stages=tuple((seconds, rate / count) for seconds, rate in plan.stages),
         poisson=plan.poisson,
         heed=plan.heed,
-        sign=plan.sign,
         flights=plan.flights,
         raw=plan.raw,
         slow_s=plan.slow_s,

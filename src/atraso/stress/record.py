@@ -51,7 +51,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     The profile `auth` has *rows*, all others have *runs*: one for each step, in the order of time. Records of one
     *session* were measured turn by turn beside each other. *settings* are what the profile was told and what its
-    service was started with, *told* what was done to the machine's limits. Format 1 had rows only.
+    service was started with, *told* what was done to the machine's limits. *top_rate* is the highest that held the
+    service's promise, *search* how it was found, *top_void* why a higher one may hold too. Format 1 had rows only.
     """
 
     format: Literal[1, 2] = 2
@@ -67,6 +68,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     target: str = "own"
     session: str | None = None
     top_rate: float | None = None
+    top_void: str = ""
+    search: str = ""
     left_out: dict[str, str] = {}
     not_driven: dict[str, str] = {}
     told: tuple[str, ...] = ()
@@ -97,11 +100,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         found = [
             f"{run.name}: {run.void}" for run in self.runs if run.void and any(kept.is_of_time for kept in run.promises)
         ]
-        return [*found, f"no rate was found: {self._late_search}"] if self._late_search else found
+        return [*found, f"the top rate is not known: {self._late_search}"] if self._late_search else found
 
     @property
     def _late_search(self) -> str:
-        """Why a search for the top rate that found none says nothing of the service; empty where it does."""
+        """Why a search for the top rate, which is all that was to be found, did not find it; empty where it did."""
+        if self.top_void and not any(run.promises for run in self.runs):
+            return self.top_void
         return next((run.void for run in self.runs if run.void), "") if self.top_rate == 0 else ""
 
     @property
@@ -135,7 +140,7 @@ def read_record(file: Path) -> Record:
         return msgspec.json.decode(file.read_bytes(), type=Record)
     except OSError as error:
         raise SettingsError(f"The record {file} cannot be read: {error.strerror}.") from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is no record of a run: {error}.") from None
 
 

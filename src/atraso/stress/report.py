@@ -35,7 +35,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def load_cells(run: Run) -> tuple[str, ...]:
-    """Return what stands under `LOAD_HEADINGS`; processors are parts of all that the machine has."""
+    """Return what stands under `LOAD_HEADINGS`; processors are parts of all that could be used."""
     took: tuple[str, ...] = ("-",) * 3
     if run.latency is not None:
         took = tuple(f"{value:,.2f}" for value in (run.latency.p50_ms, run.latency.p99_ms, run.latency.p999_ms))
@@ -84,8 +84,7 @@ def notes(record: Record) -> Iterable[str]:
     for why, labels in by_reason.items():
         told = "requests/s" if len(labels) == len(record.rows) else f"requests/s of {'; '.join(labels)}"
         yield f"left out: {told}, because {why}"
-    if record.top_rate:
-        yield f"the top rate that held the service's promise: {record.top_rate:,.0f} requests a second"
+    yield from _of_search(record)
     for run in record.runs:
         for note in run.notes:
             yield f"{run.name}: {note}"
@@ -98,6 +97,15 @@ def notes(record: Record) -> Iterable[str]:
         if row.throughput is not None and row.throughput.connections != _usual(record):
             yield f"{row.label}: {row.throughput.connections} connections under load, the others {_usual(record)}"
     yield from (f"FELL SHORT: {sentence}" for sentence in record.shortfalls)
+
+
+def _of_search(record: Record) -> Iterable[str]:
+    if record.top_rate:
+        yield f"the top rate that held the service's promise: {record.top_rate:,.0f} requests a second"
+    if record.top_void:
+        yield f"VOID: {record.top_void}"
+    if record.search:
+        yield f"how the top rate was found: {record.search}"
 
 
 def kept_promises(record: Record) -> list[str]:

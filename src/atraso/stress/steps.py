@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from atraso.stress import watch
+from atraso.stress.answers import SIGN
 from atraso.stress.crowd import Crowd, gather
 from atraso.stress.drive import Burst, Driver, why_no_wrk
 from atraso.stress.faults import Striking, stored
 from atraso.stress.histogram import latency_of
-from atraso.stress.pace import SIGN, Paced, Plan, offer
+from atraso.stress.pace import Paced, Plan, offer
 from atraso.stress.proc import established
-from atraso.stress.profiles import SLO, Arrivals, Fault, Figure, Step, StressError
+from atraso.stress.profiles import SLO, Arrivals, Fault, Figure, Promise, Step, StressError
 from atraso.stress.profiles import Driver as By
 from atraso.stress.runs import Block, Run, blocks_of_seconds, common_figures, kept, silence
 from atraso.stress.target import Target, bodies
@@ -27,6 +30,7 @@ ONE_PROCESS_PER_S = 6000
 SLOW_S = SLO[0].at_most
 SECOND_OF_WARMTH = 0.1
 WARM_UP_PER_S = 200.0
+OF_PROCESSES = frozenset({Figure.SERVER_MB, Figure.GROWTH_MB, Figure.DESCRIPTORS_MORE})
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def _with_wrk(step: Step, bench: Bench) -> Run:
     if step.warm_up_s:
         warmed = driver.drive("step", target.origin, step.connections, step.warm_up_s, step.threads)
         if warmed.stopped:
-            raise KeyboardInterrupt
+            return _only_warmed(_of_burst(step, warmed, step.warm_up_s, None, watch.Usage(0.0, 0.0)))
     before = watch.children_cpu_s()
     with watch.Watch(target.pid) as watched:
         began = time.monotonic()
@@ -93,10 +97,15 @@ def _with_wrk(step: Step, bench: Bench) -> Run:
     return _of_burst(step, burst, seconds, watched.usage, client)
 
 
+def _only_warmed(run: Run) -> Run:
+    """Return *run* of a warm-up that was stopped: it is all there is of its step."""
+    return msgspec.structs.replace(run, notes=("stopped while it was warmed up", *run.notes))
+
+
 def _of_burst(step: Step, burst: Burst, seconds: int, server: watch.Usage | None, client: watch.Usage) -> Run:
     good_by_s, bad_by_s = _from_first_second(burst)
     good = sum(good_by_s)
-    took_s = burst.took_us / 1e6
+    took_s = max(burst.took_us, 1) / 1e6  # wrk that is stopped at once took no time
     errors = {f"status {status}": count for status, count in sorted(burst.statuses.items()) if status != 200}
     errors |= {
         "not a prediction": burst.wrong,
@@ -164,7 +173,7 @@ def _with_pacer(step: Step, bench: Bench) -> Run:
         rate = min(WARM_UP_PER_S, *(rate for _, rate in stages))
         warmed = offer(replace(plan, seconds=float(step.warm_up_s), stages=((float(step.warm_up_s), rate),)))
         if warmed.stopped:
-            raise KeyboardInterrupt
+            return _only_warmed(_of_paced(step, warmed, [], None, watch.Usage(0.0, 0.0)))
     with watch.Watch(target.pid) as watched, Striking(step.fault, target, bench.seconds) as fault:
         began = time.monotonic()
         before = watch.children_cpu_s()
@@ -172,8 +181,11 @@ def _with_pacer(step: Step, bench: Bench) -> Run:
         fault.excused = met.stopped
         client = watch.of_children(before, began)
     notes = list(fault.told)
-    if step.fault is not Fault.NONE and not met.stopped and (told := stored(target)):
-        notes.append(told)
+    if step.fault is not Fault.NONE and not met.stopped:
+        try:
+            notes += filter(None, [stored(target)])
+        except KeyboardInterrupt:
+            met = replace(met, stopped=True)
     return _of_paced(step, met, notes, watched.usage, client)
 
 
@@ -189,6 +201,7 @@ def _of_paced(step: Step, met: Paced, notes: list[str], server: watch.Usage | No
     if len(plan.stages) > 1:
         figures[str(Figure.RECOVERY_S)] = recovery_s(met)
     figures |= _growth(server, good)
+    promises, unseen = can_be_judged(step.promises, server)
     loop = {f"rate {n}" if n else "rate": round(rate, 1) for n, (_, rate) in enumerate(plan.stages)}
     blocks = tuple(
         Block(round(block.count / plan.block_s, 1), block.p50_ms, block.p99_ms) for block in met.blocks if block
@@ -203,8 +216,8 @@ def _of_paced(step: Step, met: Paced, notes: list[str], server: watch.Usage | No
         flights_per_s=round(rate * step.flights, 1), figures=figures,
         statuses={str(status): count for status, count in sorted(met.statuses.items())}, errors=dict(met.errors),
         latency=met.latency, lateness=met.lateness, good_by_s=met.good_by_s, bad_by_s=met.bad_by_s, blocks=blocks,
-        server=server, client=client, promises=kept(step.promises, figures, plan.seconds),
-        notes=(*notes, *(() if met.stopped else silence(met.good_by_s, plan.seconds))),
+        server=server, client=client, promises=kept(promises, figures, plan.seconds),
+        notes=(*notes, *unseen, *(() if met.stopped else silence(met.good_by_s, plan.seconds))),
         void="" if met.stopped else met.void, partial=met.stopped,
     )  # fmt: skip
 
@@ -216,6 +229,18 @@ def recovery_s(met: Paced) -> float:
     over = sum(seconds for seconds, _ in stages[: peak + 1])
     bad = [second for by_s in (met.bad_by_s, met.slow_by_s) for second, count in enumerate(by_s) if count]
     return max(max((second + 1 - over for second in bad), default=0.0), 0.0)
+
+
+def can_be_judged(
+    promises: tuple[Promise, ...], server: watch.Usage | None
+) -> tuple[tuple[Promise, ...], tuple[str, ...]]:
+    """Return those of *promises* that can be judged, and a sentence for the others: memory is seen of own processes."""
+    if server is not None or not any(promise.figure in OF_PROCESSES for promise in promises):
+        return promises, ()
+    rest = tuple(promise for promise in promises if promise.figure not in OF_PROCESSES)
+    return rest, (
+        "memory and open files of a service named by --url are not seen, and what is promised of them is not judged",
+    )
 
 
 def _growth(server: watch.Usage | None, good: int) -> dict[str, float]:
@@ -266,12 +291,12 @@ def _of_crowd(step: Step, met: Crowd, seen: int, took_s: float, used: tuple[watc
     }
     if server is not None:
         figures[str(Figure.SERVER_MB)] = server.peak_mb
+    seen_promises, unseen = can_be_judged(step.promises, server)
     promises = tuple(
         replace(promise, at_least=float(step.connections))
         if promise.figure in (Figure.ESTABLISHED, Figure.ANSWERED_TWICE)
         else promise
-        for promise in step.promises
-        if server is not None or promise.figure is not Figure.SERVER_MB  # one that is not ours tells no memory
+        for promise in seen_promises
     )
     notes = [f"round {n}: {found.good:,} answers in {found.seconds:.1f} s" for n, found in enumerate(met.rounds, 1)]
     return Run(
@@ -280,5 +305,5 @@ def _of_crowd(step: Step, met: Crowd, seen: int, took_s: float, used: tuple[watc
         took_s=round(took_s, 3), answers=met.good, good=met.good, rate=round(rate, 1),
         flights_per_s=round(rate, 1), figures=figures, statuses={"200": met.good}, errors=dict(met.errors),
         latency=met.latency, server=server, client=client, promises=kept(promises, figures, took_s),
-        notes=(*met.told, *notes), partial=met.stopped,
+        notes=(*met.told, *notes, *unseen), partial=met.stopped,
     )  # fmt: skip

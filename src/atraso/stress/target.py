@@ -21,7 +21,7 @@ from atraso.artefact.bundle import BUNDLED, read_manifest
 from atraso.identity.principal import PREDICT, Principal
 from atraso.identity.signing import SigningKeys
 from atraso.identity.tokens import Tokens
-from atraso.stress.pace import SIGN
+from atraso.stress.answers import is_prediction
 from atraso.stress.profiles import Fault, Profile, StressError
 from atraso.stress.questions import DISTINCT, PREDICTIONS, body_of, questions
 from atraso.stress.services import ISSUER, launched_with
@@ -37,7 +37,10 @@ BATCHES_AT_LEAST = 4
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where requests go and what they show; of a service of one's own also its process, data folder and directory."""
+    """Where requests go and what they show; of a service of one's own also its process, data folder and directory.
+
+    One that is *owned* is loaded only because somebody said that it is theirs.
+    """
 
     scheme: str
     host: str
@@ -46,6 +49,7 @@ class Target:
     authorization: str = ""
     pid: int | None = None
     data: Path | None = None
+    owned: bool = False
     directory: ThrowawayDirectory | None = None
 
     @property
@@ -106,14 +110,16 @@ def named(url: str, key: str | None, *, owned: bool) -> Target:
     if key and not (key.isascii() and key.isprintable() and " " not in key):
         raise StressError("The key in ATRASO_KEY holds what no key holds: blanks, or letters that are not ASCII.")
     found = _addresses(parts.hostname)
-    if not owned and not all(ipaddress.ip_address(address).is_loopback for address in found):
+    here = all(ipaddress.ip_address(address).is_loopback for address in found)
+    if not owned and not here:
         raise StressError(
             f"{parts.hostname} is not on this machine ({found[0]}), and a load may bring it down: say "
             "--i-own-this-target if it is yours to load."
         )
     path = parts.path if parts.path not in ("", "/") else PREDICTIONS
     shown = f"Bearer {key}" if key else ""
-    return Target(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), path, shown)
+    port = port or (443 if parts.scheme == "https" else 80)
+    return Target(parts.scheme, parts.hostname, port, path, shown, owned=not here)
 
 
 def _addresses(host: str) -> Sequence[str]:
@@ -137,7 +143,7 @@ def check(target: Target) -> None:
         raise StressError(f"{target.origin} answers {status}: put a key with the role predict into ATRASO_KEY.")
     if status not in (HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS) and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         raise StressError(f"{target.origin}{target.path} answers {status}: {_detail(answer)}")
-    if status == HTTPStatus.OK and SIGN not in answer:
+    if status == HTTPStatus.OK and not is_prediction(answer, 1):
         raise StressError(f"{target.origin}{target.path} answers 200, but no prediction: {answer[:100]!r}")
 
 
@@ -145,7 +151,7 @@ def _detail(answer: bytes) -> str:
     try:
         return str(json.loads(answer)["detail"])
     except (ValueError, KeyError, TypeError):
-        return answer[:200].decode(errors="replace")
+        return answer[:200].decode(errors="replace") or "no word more"
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ class Look(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Processor seconds in all, the part of all the machine's processors that is, and what was seen over time."""
+    """Processor seconds in all, the part that is of what this command may use, and what was seen over time."""
 
     cpu_s: float
     cpu_share: float
@@ -49,7 +49,7 @@ def children_cpu_s() -> float:
 
 
 def _usage(cpu_s: float, took_s: float, peak_mb: float = 0.0, looks: tuple[Look, ...] = ()) -> Usage:
-    share = cpu_s / max(took_s, 1e-9) / (os.cpu_count() or 1)
+    share = cpu_s / max(took_s, 1e-9) / len(os.sched_getaffinity(0))
     return Usage(round(cpu_s, 2), round(share, 4), round(peak_mb, 1), looks)
 
 
