@@ -14,6 +14,7 @@ from msgspec import Meta
 from atraso.core.errors import SettingsError
 from atraso.core.secret import Secret
 from atraso.serving.gate import ServerLimits
+from atraso.serving.processors import Affinity
 
 PREFIX = "ATRASO_"
 CONFIG_VARIABLE = "ATRASO_CONFIG"
@@ -32,6 +33,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 5000
     workers: Annotated[int, Meta(ge=1, le=256, description="Worker processes; one per core is plenty.")] = 2
+    cpu_affinity: Annotated[
+        Affinity,
+        Meta(
+            description="Whether each worker keeps to a processor of its own: `auto` where there are as many workers "
+            "as processors that may be used, `off` never."
+        ),
+    ] = "auto"
     insecure: Annotated[
         bool, Meta(description="Allow a host that other machines can reach, although nobody has to log in.")
     ] = False

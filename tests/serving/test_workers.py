@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+
+import pytest
 
 from tests.serving.processes import alive, children, eventually
 
@@ -55,6 +58,7 @@ supervisor = workers.Supervisor(
     on_tick=lambda asked: asked and print("looked", flush=True),
     on_gone=lambda slot: None,
     stop_within_s=float(sys.argv[2]),
+    processors=sorted(os.sched_getaffinity(0))[:2],
 )
 code = supervisor.run(stopping)
 print("ended", flush=True)
@@ -96,6 +100,35 @@ def test_ready_is_said_once_and_a_signal_ends_all_with_code_0() -> None:
         process.terminate()
         assert process.communicate(timeout=10)[0].split() == ["stopping", "ended"]
         assert process.returncode == 0
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor")
+def test_workers_keep_to_processors_of_their_own() -> None:
+    """Also those that take the place of a killed one, and those that take the places of all, one after the other."""
+    first, second, *_ = sorted(os.sched_getaffinity(0))
+
+    def apart() -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            return sorted(map(os.sched_getaffinity, children(process.pid)), key=min) == [{first}, {second}]
+        return False
+
+    with supervised("steady") as process:
+        assert said(process) == "ready"
+        assert apart()
+        for pid, number, stay in (
+            (max(children(process.pid)), signal.SIGKILL, 1),
+            (process.pid, signal.SIGUSR1, 0),
+            (process.pid, signal.SIGUSR1, 0),
+        ):
+            before = children(process.pid)
+            os.kill(pid, number)
+            eventually(functools.partial(replaced, process.pid, before, stay))
+            assert apart()
+
+
+def replaced(parent: int, before: set[int], stay: int) -> bool:
+    now = children(parent)
+    return len(now) == 2 and len(now & before) == stay
 
 
 def test_a_worker_that_never_starts_ends_all_with_its_code() -> None:

@@ -42,6 +42,7 @@ from atraso.serving.guard import Guard
 from atraso.serving.internal import Internal
 from atraso.serving.key_usage import KeyUsage
 from atraso.serving.predictions import Limits
+from atraso.serving.processors import processors_for
 from atraso.serving.swap import ModelFollower, ModelWatch
 from atraso.serving.workers import slots_for
 from atraso.settings import Settings
@@ -317,6 +318,7 @@ def run_service(settings: Settings, announce: Callable[[str], None]) -> int:
             listeners,
             workers=settings.workers,
             limits=server_limits(settings),
+            processors=processors_for(settings.workers, settings.cpu_affinity),
             on_ready=lambda: announce(f"Atraso is ready: {url}  ({card}, {count}; stop with Ctrl-C)"),
         )
 

@@ -14,7 +14,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,11 +87,12 @@ def run(
     *,
     workers: int,
     limits: ServerLimits,
+    processors: Sequence[int],
     on_ready: Callable[[], None],
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code: 0, or that of workers that could not start.
 
-    *on_ready* is called here once all workers accept.
+    Each worker keeps to one of *processors*, where there are any. *on_ready* is called here once all workers accept.
     """
     limits = _within_file_limit(limits)
     listeners.listen()
@@ -131,6 +132,7 @@ def run(
         on_tick=served.look,
         on_gone=on_gone,
         stop_within_s=limits.shutdown_timeout_s + 0.2,
+        processors=processors,
     )
     return supervisor.run(before_stop=listeners.close)
 

@@ -14,10 +14,12 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+
+from atraso.serving.processors import free_one, keep_to
 
 logger = logging.getLogger("atraso.workers")
 
@@ -58,6 +60,7 @@ class _Worker:
     fd: int
     heard_at: float
     slot: int
+    processor: int | None
     ready: bool = False
     leaving: bool = False
 
@@ -74,7 +77,7 @@ class Supervisor:
     living worker has; it must end soon after SIGTERM. Forking keeps a replacement ready within milliseconds, because
     everything is already imported. *on_count* is told how many are ready whenever that may have changed; *on_tick* is
     called each `BEAT_EVERY_S` or so, with `asked=True` after SIGHUP, and *on_gone* with the number of a worker that has
-    ended.
+    ended. Each keeps to one of *processors*, where there are any.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Supervisor:
         on_tick: Callable[[bool], None],
         on_gone: Callable[[int], None],
         stop_within_s: float,
+        processors: Sequence[int] = (),
     ) -> None:
         self._work = work
         self._count = count
@@ -95,6 +99,7 @@ class Supervisor:
         self._on_tick = on_tick
         self._on_gone = on_gone
         self._stop_within_s = stop_within_s
+        self._processors = processors
         self._context = multiprocessing.get_context("fork")
         self._workers: list[_Worker] = []
         self._failures = 0
@@ -169,10 +174,12 @@ class Supervisor:
     def _start(self) -> _Worker:
         taken = {worker.slot for worker in self._workers}
         slot = next(number for number in range(slots_for(self._count)) if number not in taken)
+        staying = [worker for worker in self._workers if not worker.leaving and worker not in self._to_renew]
+        processor = free_one(self._processors, (worker.processor for worker in staying))
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         os.set_blocking(writer, False)
-        process = self._context.Process(target=self._enter, args=(writer, reader, slot), daemon=True)
+        process = self._context.Process(target=self._enter, args=(writer, reader, slot, processor), daemon=True)
         # A stop signal between the fork and the worker's own handlers would be lost in a handler of ours.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
@@ -180,10 +187,11 @@ class Supervisor:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(writer)
-        return _Worker(process, reader, time.monotonic(), slot)
+        return _Worker(process, reader, time.monotonic(), slot, processor)
 
-    def _enter(self, writer: int, reader: int, slot: int) -> None:
+    def _enter(self, writer: int, reader: int, slot: int, processor: int | None) -> None:
         """Begin a worker's own life, in its process."""
+        keep_to(processor)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         # Ctrl-C and a closing terminal reach the whole group; the supervisor alone decides what they mean.
