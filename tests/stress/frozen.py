@@ -1,7 +1,8 @@
 """Servers that are known by heart: `python -m tests.stress.frozen KIND`, which says its port and answers anything.
 
 `frozen` answers at once but stands still for the last second of every five; `failing` answers 500; `wrong` answers 200
-with something else; `dying` ends when it has answered often enough, and the others say then that they have.
+with something else; `babbling` answers once and then says what is no HTTP; `dying` ends when it has answered often
+enough, and the others say then that they have.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 
 PREDICTION = b'{"predictions":[{"delay_probability":0.2}]}'
+BABBLE = b"SSH-2.0-OpenSSH\r\n\r\n"
 EVERY_S, FROZEN_S = 5.0, 1.0
 ENOUGH = 300  # more than a load of 100 a second is warmed up with
 
@@ -20,7 +22,7 @@ ENOUGH = 300  # more than a load of 100 a second is warmed up with
 class Answering(asyncio.Protocol):
     """A connection on which every request has a body and one answer."""
 
-    def __init__(self, answer: bytes, at_answer: Callable[[], None]) -> None:
+    def __init__(self, answer: Callable[[], bytes], at_answer: Callable[[], None]) -> None:
         self._answer, self._at_answer, self._got = answer, at_answer, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -35,7 +37,7 @@ class Answering(asyncio.Protocol):
             if len(self._got) < end:
                 return
             self._got = self._got[end:]
-            self._transport.write(self._answer)
+            self._transport.write(self._answer())
             self._at_answer()
 
 
@@ -57,8 +59,11 @@ async def serve(kind: str) -> None:
             if kind == "dying":
                 os._exit(0)
 
+    def next_answer() -> bytes:
+        return BABBLE if kind == "babbling" and answered else answer
+
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Answering(answer, at_answer), "127.0.0.1", 0, backlog=4096)
+    server = await loop.create_server(lambda: Answering(next_answer, at_answer), "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201
     next_at = loop.time()
     while True:

@@ -122,12 +122,12 @@ def _answered(folder: Path) -> bool:
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("failing", "status 500"), ("dying", "no good answer after second")],
+    [("failing", "status 500"), ("dying", "no good answer after second"), ("babbling", "connection broken")],
 )
 def test_a_service_that_fails_is_told_as_what_it_is(
     run: Callable[..., Result], known: Callable[[str], Known], kind: str, words: str
 ) -> None:
-    """One that answers 500 and one that dies midway fell short, with what was met."""
+    """One that answers 500, one that dies midway and one that speaks no HTTP fell short, with what was met."""
     url = f"http://127.0.0.1:{known(kind).port}"
     done = run("--profile", "latency", "--url", url, "--rate", "100", "--seconds", "5")
     assert done.exit_code == EXIT_FELL_SHORT
@@ -166,6 +166,23 @@ def test_a_service_that_says_something_else_is_refused(
     """A 200 without a prediction is not what a load is to be sent to."""
     with pytest.raises(StressError, match="no prediction"):
         run("--profile", "latency", "--url", f"http://127.0.0.1:{known('wrong').port}")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--profile", "ramp", "--requests", "3"), "--requests is for the profile auth alone"),
+        (("--profile", "ramp", "--user", "bob"), "--user is for the profile auth alone"),
+        (("--profile", "auth", "--repeat", "2"), "--repeat is not for the profile auth"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    run: Callable[..., Result], options: tuple[str, ...], words: str
+) -> None:
+    """Not taken and forgotten."""
+    done = run(*options)
+    assert done.exit_code == EXIT_COULD_NOT
+    assert words in done.stderr
 
 
 def test_two_services_are_measured_beside_each_other(run: Callable[..., Result], known: Callable[[str], Known]) -> None:

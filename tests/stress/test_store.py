@@ -49,11 +49,12 @@ def test_a_run_is_named_by_its_beginning_by_last_or_by_its_file(kept: Kept) -> N
 
 
 def test_a_run_is_compared_with_the_last_that_was_measured_alike(kept: Kept) -> None:
-    """Not with a partial one, one of other settings or steps, or a later one."""
+    """Not with a partial one, one of other settings, steps or threads, or a later one."""
     alike = kept_record(kept, 1)
     kept_record(kept, 2, partial=True)
     kept_record(kept, 3, settings={"seconds": 1})
     kept_record(kept, 4, target="http://127.0.0.1:1")
+    kept_record(kept, 4, runs=(closed(noisy(1000, 4), asked={"threads": 9}),))
     name = kept_record(kept, 5)
     kept_record(kept, 6)
     found = kept.before(kept.read(name)[1], kept.folder / f"{name}.json")

@@ -25,11 +25,19 @@ from tests.stress.made import closed, noisy
 HERE = Target("http", "127.0.0.1", 1)
 
 
-@pytest.mark.parametrize("port", ["0", "99999", "many"])
-def test_an_address_without_a_port_that_can_be_is_none(port: str) -> None:
+@pytest.mark.parametrize(
+    "rest", ["127.0.0.1:0", "127.0.0.1:99999", "127.0.0.1:many", "[::1", "127.0.0.1/\u00e9", "a b"]
+)
+def test_what_cannot_be_an_address_is_none(rest: str) -> None:
     """Another port, which belongs to somebody else, is not asked in its place."""
     with pytest.raises(StressError, match="is not the address"):
-        named(f"http://127.0.0.1:{port}", None, owned=False)
+        named(f"http://{rest}", None, owned=False)
+
+
+def test_a_name_that_no_host_can_have_is_refused() -> None:
+    """With a sentence, as one that is not known."""
+    with pytest.raises(StressError, match="no name of a host"):
+        named("http://a..b/", None, owned=False)
 
 
 def test_a_key_that_no_head_can_hold_is_refused() -> None:
@@ -70,11 +78,15 @@ def _rate(step: Step) -> float:
     return (step.stages[0].per_s or 0.0) if step.stages else 0.0
 
 
-def run_of(monkeypatch: pytest.MonkeyPatch, service: Service, profile: str = "challenge") -> LoadRun:
-    """Run *profile* against *service*."""
+def prepared(monkeypatch: pytest.MonkeyPatch, service: Service, profile: str, told: Told | None = None) -> LoadRun:
     monkeypatch.setattr(load_run, "done", service.done)
     monkeypatch.setattr(load_run, "check", service.check)
-    run = LoadRun(PROFILES[profile], Told(), HERE, lambda text: None)
+    return LoadRun(PROFILES[profile], told or Told(), HERE, lambda text: None)
+
+
+def run_of(monkeypatch: pytest.MonkeyPatch, service: Service, profile: str = "challenge") -> LoadRun:
+    """Run *profile* against *service*."""
+    run = prepared(monkeypatch, service, profile)
     run.measure(lambda *_: None)
     return run
 
@@ -141,6 +153,41 @@ def test_a_search_tells_how_the_top_rate_was_found(monkeypatch: pytest.MonkeyPat
     )
 
 
+def test_a_search_that_the_load_generator_spoilt_blames_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was to be measured by the top rate is not, and the sentence says why."""
+    late = closed([900.0], void="the load generator was late")
+    with pytest.raises(StressError, match="the load generator was late"):
+        run_of(monkeypatch, Service(up_to(0.0, late)), "soak")
+
+
+def test_a_search_that_is_stopped_tells_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probes before are told, and the one that was stopped is kept."""
+    stopped = closed([900.0], partial=True)
+    run = prepared(monkeypatch, Service(up_to(500.0, stopped)), "soak")
+    with pytest.raises(KeyboardInterrupt):
+        run.measure(lambda *_: None)
+    record = run.record(partial=True)
+    assert record.search == "requests a second for 3 s each: 500 held"
+    assert record.verdict == "partial"
+
+
+def test_a_service_that_is_gone_before_all_repetitions_fell_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are missing are told."""
+    service = Service(in_turn(closed(noisy(1000, 1))))
+    run = prepared(monkeypatch, service, "millions", Told(repeat=3))
+    asked = iter([None, StressError("It is gone.")])
+
+    def check(target: Target) -> None:
+        if (error := next(asked)) is not None:
+            raise error
+
+    monkeypatch.setattr(load_run, "check", check)
+    run.measure(lambda *_: None)
+    record = run.record()
+    assert [found.good for found in record.runs] == [1, 0]
+    assert record.verdict == "fell short"
+
+
 def test_a_service_that_was_never_there_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is nothing to keep."""
     with pytest.raises(StressError, match="nobody"):
@@ -164,6 +211,8 @@ def test_what_cannot_be_seen_is_not_judged() -> None:
         ('{"delay_probability":1.0,"x":2}', True),
         ('{"delay_probability":2.5e-05}', True),
         ('{"delay_probability":1.5}', False),
+        ('{"delay_probability":0.25e9}', False),
+        ('{"delay_probability":0.25abc}', False),
         ('{"delay_probability":-0.5}', False),
         ('{"delay_probability":null}', False),
         ('{"delay_probability":0.25},{"delay_probability":0.5}', False),
@@ -183,4 +232,7 @@ def test_a_second_signal_does_not_break_what_the_first_has_begun() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
+    with as_ctrl_c() as no_more:
+        no_more()
+        os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before

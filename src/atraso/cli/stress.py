@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -73,10 +73,7 @@ class Measuring(Protocol):
 @click.option("--rate", type=click.FloatRange(1, 1e6), help="latency: only this many requests a second.")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, help="All steps so many times, in turn.")
 @click.option("--i-own-this-target", "owned", is_flag=True, help="Load a service that is not on this machine.")
-@click.option(
-    "--requests", type=click.IntRange(1, 1_000_000), default=AUTH_REQUESTS, show_default=True,
-    help="auth: for each way.",
-)  # fmt: skip
+@click.option("--requests", type=click.IntRange(1, 1_000_000), help=f"auth: for each way.  [default: {AUTH_REQUESTS}]")
 @click.option("--way", "ways", multiple=True, metavar="NAME", help="auth: only this one and what it is compared with.")
 @click.option(
     "--user", metavar="NAME",
@@ -96,7 +93,7 @@ def stress(
     rate: float | None,
     repeat: int,
     owned: bool,
-    requests: int,
+    requests: int | None,
     ways: tuple[str, ...],
     user: str | None,
     out: Path | None,
@@ -116,19 +113,26 @@ def stress(
 
     settings = load_settings(os.environ)
     can_keep(settings.data, out)
-    if profile == AUTH:
-        given = {"--url": url, "--threads": threads, "--connections": connections, "--rate": rate}
-        if strange := [name for name, value in given.items() if value is not None]:
-            raise click.UsageError(f"{strange[0]} is not for the profile auth, which starts services of its own.")
-        auth_seconds = AUTH_SECONDS if seconds is None else seconds
-        record, interrupted = _auth(settings, requests, auth_seconds, ways, user)
-    else:
-        from atraso.stress.load_run import Told
+    with as_ctrl_c() as no_more:
+        if profile == AUTH:
+            _refuse(
+                {
+                    "--url": url, "--threads": threads, "--connections": connections, "--rate": rate,
+                    "--repeat": repeat > 1, "--i-own-this-target": owned,
+                },
+                "is not for the profile auth, which starts services of its own",
+            )  # fmt: skip
+            auth_seconds = AUTH_SECONDS if seconds is None else seconds
+            record, interrupted = _auth(settings, requests or AUTH_REQUESTS, auth_seconds, ways, user, no_more)
+        else:
+            from atraso.stress.load_run import Told
 
-        if seconds == 0:
-            raise click.UsageError("--seconds 0 is for the profile auth: a load takes at least a second.")
-        record, interrupted = _load(profile, Told(seconds, threads, rate, connections, repeat), url, owned=owned)
-    _keep(record, settings.data, out, as_json=as_json)
+            if seconds == 0:
+                raise click.UsageError("--seconds 0 is for the profile auth: a load takes at least a second.")
+            _refuse({"--requests": requests, "--way": ways, "--user": user}, "is for the profile auth alone")
+            told = Told(seconds, threads, rate, connections, repeat)
+            record, interrupted = _load(profile, told, url, no_more, owned=owned)
+        _keep(record, settings.data, out, as_json=as_json)
     if interrupted:
         sys.exit(EXIT_INTERRUPTED)
     if record.shortfalls:
@@ -142,7 +146,16 @@ stress.add_command(show)
 stress.add_command(compare)
 
 
-def _load(profile: str, told: Told, url: str | None, *, owned: bool) -> tuple[Record, bool]:
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    """Raise UsageError for the first of *options* that was given."""
+    for name, value in options.items():
+        if value:
+            raise click.UsageError(f"{name} {why}.")
+
+
+def _load(
+    profile: str, told: Told, url: str | None, no_more: Callable[[], None], *, owned: bool
+) -> tuple[Record, bool]:
     from atraso.cli.show import say
     from atraso.stress.load_run import LoadRun
     from atraso.stress.profiles import PROFILES
@@ -150,34 +163,43 @@ def _load(profile: str, told: Told, url: str | None, *, owned: bool) -> tuple[Re
 
     target = named(url, os.environ.get(KEY_VARIABLE), owned=owned) if url else None
     run = LoadRun(PROFILES[profile], told, target, say)
-    interrupted = _measured(run)
+    interrupted = _measured(run, no_more)
     return run.record(partial=interrupted), interrupted
 
 
 def _auth(
-    settings: Settings, requests: int, seconds: int, ways: tuple[str, ...], user: str | None
+    settings: Settings,
+    requests: int,
+    seconds: int,
+    ways: tuple[str, ...],
+    user: str | None,
+    no_more: Callable[[], None],
 ) -> tuple[Record, bool]:
     from atraso.stress.auth import AuthRun, why_no_directory
     from atraso.stress.ways import plan
 
     chosen = plan(ways, why_no_directory(bool(settings.ldap_url), user))
     run = AuthRun(chosen, requests, seconds, _login(settings, user, any(way.directory for way in chosen.ways)))
-    interrupted = _measured(run)
+    interrupted = _measured(run, no_more)
     return run.record(partial=interrupted), interrupted
 
 
-def _measured(run: Measuring) -> bool:
-    """Measure, and return whether it was interrupted; without anything measured by then it ends here."""
+def _measured(run: Measuring, no_more: Callable[[], None]) -> bool:
+    """Measure, and return whether it was interrupted; without anything measured by then it ends here.
+
+    *no_more* is called when all is measured: what comes then is to be kept in any case.
+    """
     from atraso.cli.show import bar
 
-    with as_ctrl_c():
-        try:
-            with bar("starting services") as progress:
-                run.measure(progress)
-        except KeyboardInterrupt:
-            if not run.has_rows:
-                raise
-            return True
+    try:
+        with bar("starting services") as progress:
+            run.measure(progress)
+    except KeyboardInterrupt:
+        if not run.has_rows:
+            raise
+        return True
+    finally:
+        no_more()
     return False
 
 

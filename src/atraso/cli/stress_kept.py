@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +46,8 @@ def list_runs(profile: str | None, as_json: bool) -> None:
         click.echo(msgspec.json.encode([asdict(entry) for entry in entries]))
         return
     if not entries:
-        click.echo("No run was kept yet: `atraso stress --profile challenge` makes one.")
+        what = f"No run of the profile {profile} was kept yet" if profile else "No run was kept yet"
+        click.echo(f"{what}: `atraso stress --profile {profile or 'challenge'}` makes one.")
         return
     table = Table("run", "verdict", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("steps", "answers", "failed", "best rate", "worst p99"):
@@ -176,28 +177,31 @@ def _beside(kept: Kept, pair: Pair, names: tuple[str, str], sizes: tuple[int, in
     starts, turns, requests = sizes
     run = Beside(pair, names, starts=starts, turns=turns, requests=requests)
     interrupted = False
-    try:
-        with as_ctrl_c(), bar("asking in turn") as progress:
-            run.measure(progress)
-    except KeyboardInterrupt:
-        if not run.has_rows:
-            raise
-        interrupted = True
-    records = run.records(partial=interrupted)
-    for record in records:
-        file = keep(record, kept.folder)
-        kept.remember(record, file)
-        say(f"{record.target}: {file}")
+    with as_ctrl_c() as no_more:
+        try:
+            with bar("asking in turn") as progress:
+                run.measure(progress)
+        except KeyboardInterrupt:
+            if not run.has_rows:
+                raise
+            interrupted = True
+        no_more()
+        records = run.records(partial=interrupted)
+        for record in records:
+            file = keep(record, kept.folder)
+            kept.remember(record, file)
+            say(f"{record.target}: {file}")
     if interrupted:
         sys.exit(EXIT_INTERRUPTED)
     return compared(*records)
 
 
 @contextmanager
-def as_ctrl_c() -> Iterator[None]:
+def as_ctrl_c() -> Iterator[Callable[[], None]]:
     """Take SIGTERM for Ctrl-C while the block runs: the services are stopped.
 
-    What comes again while that is done would leave services and folders behind, so it is heeded only after a while.
+    What comes again while that is done would leave services and folders behind, so it is heeded only after a while; and
+    not at all once the function that is given was called.
     """
     deaf_until = 0.0
 
@@ -208,9 +212,13 @@ def as_ctrl_c() -> Iterator[None]:
             deaf_until = now + STOPPING_S
             raise KeyboardInterrupt
 
+    def no_more() -> None:
+        nonlocal deaf_until
+        deaf_until = float("inf")
+
     before = {number: signal.signal(number, once) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield no_more
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

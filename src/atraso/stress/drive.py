@@ -33,8 +33,8 @@ local function lines_of(name)
 end
 
 local function probable(body, at)
-   if body:byte(at) == 48 and body:byte(at + 1) == 46 then return true end -- "0.", nearly always
-   local value = tonumber(body:match("^%s*([^,}%s]*)", at))
+   if body:find("^0%.%d+[,}]", at) then return true end -- nearly always
+   local value = tonumber(body:match("^%s*([%d.eE+-]+)%s*[,}]", at))
    return value and value >= 0 and value <= 1
 end
 

@@ -15,11 +15,13 @@ from atraso.stress import histogram, machine
 from atraso.stress.limits import raise_open_files
 from atraso.stress.profiles import (
     NO_FAILURE,
+    RAMP_CONNECTIONS,
     RAMP_FIRST_PER_S,
     RAMP_HALVINGS,
     RAMP_PROBE_S,
     SLO,
     Driver,
+    Fault,
     Profile,
     Search,
     Stage,
@@ -49,13 +51,17 @@ class Told:
     connections: int | None = None
     repeat: int = 1
 
-    def words(self) -> str:
-        """Return the same as options of the command."""
+    def given(self) -> dict[str, float]:
+        """Return what was said, by its name."""
         given = {
             "seconds": self.seconds, "threads": self.threads, "rate": self.rate, "connections": self.connections,
             "repeat": self.repeat if self.repeat > 1 else None,
         }  # fmt: skip
-        return "".join(f" --{name} {value:g}" for name, value in given.items() if value is not None)
+        return {name: value for name, value in given.items() if value is not None}
+
+    def words(self) -> str:
+        """Return the same as options of the command."""
+        return "".join(f" --{name} {value:g}" for name, value in self.given().items())
 
 
 def tailored(profile: Profile, told: Told) -> Profile:
@@ -64,7 +70,7 @@ def tailored(profile: Profile, told: Told) -> Profile:
     by_wrk = any(step.driver is Driver.WRK for step in steps)
     if told.threads is not None:
         if not by_wrk:
-            raise StressError(f"--threads is for the profiles that wrk drives; {profile.name} has an open loop.")
+            raise StressError(f"--threads is for the profiles that wrk drives, and {profile.name} is none of them.")
         names = "1 thread" if told.threads == 1 else f"{told.threads} threads"
         steps = tuple(
             replace(step, threads=told.threads, connections=max(step.connections, told.threads)) for step in steps
@@ -121,18 +127,19 @@ class LoadRun:
         histogram.check()
         self._limits = (raise_open_files()[1],)
         for _ in range(self._told.repeat):  # each with a start of its own: two starts of one build differ
-            with contextlib.ExitStack() as stack:
-                progress("starting the service", 0, 1)
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atraso-stress-load-")))
-                target = self._named or stack.enter_context(own(self._profile))
-                try:
+            self._under_way = self._profile.steps[0] if self._profile.steps else Step("a search", Driver.PACER)
+            try:
+                with contextlib.ExitStack() as stack:
+                    progress("starting the service", 0, 1)
+                    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atraso-stress-load-")))
+                    target = self._named or stack.enter_context(own(self._profile))
                     self._ask(target, folder, progress)
-                except StressError as error:
-                    if not self._runs:
-                        raise
-                    if self._under_way is not None:
-                        self._runs.append(_lost(self._under_way, error))
-                    return
+            except StressError as error:
+                if not self._runs:
+                    raise
+                if self._under_way is not None:
+                    self._runs.append(_lost(self._under_way, error))
+                return
 
     def _ask(self, target: Target, folder: Path, progress: Progress) -> None:
         check(target)
@@ -187,31 +194,33 @@ class LoadRun:
 
     def _ramp(self, bench: Bench) -> float:
         """Return the highest rate found that holds the service's promise: doubled until it does not, then halved in."""
-        like = self._profile.steps[0] if self._profile.steps else Step("", Driver.PACER, connections=64, warm_up_s=1)
         is_all = not self._profile.steps
+        connections = self._told.connections if is_all and self._told.connections else RAMP_CONNECTIONS
+        like = Step("", Driver.PACER, warm_up_s=1) if is_all else self._profile.steps[0]
+        like = replace(like, connections=connections, promises=(), fault=Fault.NONE)
         seconds = bench.seconds if is_all else RAMP_PROBE_S
         low, high, rate = 0.0, None, RAMP_FIRST_PER_S / like.flights
         at_high: Run | None = None
         halvings = 0
         probes: list[str] = []
         while halvings < RAMP_HALVINGS and rate < HIGHEST_PER_S:
-            step = replace(
-                like, name=f"{rate:,.0f} a second", stages=(Stage(1.0, per_s=rate),), promises=(), connections=64
-            )
+            step = replace(like, name=f"{rate:,.0f} a second", stages=(Stage(1.0, per_s=rate),))
             run = self._probed(step, replace(bench, seconds=seconds), keep=is_all)
             if holds_promise(run):
                 low = rate
             else:
                 high, at_high = rate, run
             probes.append(f"{rate:,.0f} {'held' if low == rate else 'void' if run.void else 'not held'}")
+            self._search = "" if is_all else f"requests a second for {seconds:g} s each: {', '.join(probes)}"
             halvings += high is not None
             rate = rate * 2 if high is None else (low + high) / 2
         self._top = low
         self._top_void = _void_above(low, at_high) if at_high else ""
-        self._search = "" if is_all else f"requests a second for {seconds:g} s each: {', '.join(probes)}"
-        if not low and not is_all:
-            raise StressError("No rate that was tried held the service's promise: there is no top rate to load it by.")
-        return low
+        if low or is_all:
+            return low
+        if self._top_void:
+            raise StressError(f"There is no top rate to load the service by: {self._top_void}.")
+        raise StressError("No rate that was tried held the service's promise: there is no top rate to load it by.")
 
     def record(self, *, partial: bool = False) -> Record:
         """Return what was measured so far; raises StressError where nothing was."""
@@ -227,7 +236,7 @@ class LoadRun:
             command=self._command(),
             machine=self._machine,
             versions=machine.versions(),
-            settings={"seconds": profile.seconds, "repeat": self._told.repeat, **own_settings},
+            settings={"seconds": profile.seconds, **self._told.given(), "repeat": self._told.repeat, **own_settings},
             runs=tuple(self._runs),
             commit=machine.commit(),
             target=self._named.origin if self._named else "own",

@@ -64,21 +64,21 @@ class Offering:
         begin_at = time.monotonic() + (START_WITHIN_S if count > 1 else 0.0)
         # A process that is told to stop before it listens to that would end without a word.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        self._processes = [
-            subprocess.Popen(
-                [sys.executable, "-m", "atraso.stress.pacer"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                process_group=0,  # Ctrl-C is for this process, which stops the others
-            )
-            for _ in range(count)
-        ]  # fmt: skip
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for n, process in enumerate(self._processes):
-            assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(msgspec.msgpack.encode(_order(plan, n, begin_at)))
-                process.stdin.close()
-            process.stdin = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+        try:
+            for _ in range(count):
+                self._processes.append(_pacer())
+            for n, process in enumerate(self._processes):
+                assert process.stdin is not None
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.write(msgspec.msgpack.encode(_order(plan, n, begin_at)))
+                    process.stdin.close()
+                process.stdin = None
+        except BaseException:
+            self.end()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def stop(self) -> None:
         """End the offering early, with what it met by then."""
@@ -104,6 +104,14 @@ class Offering:
         for process in self._processes:
             process.kill()
             process.communicate()
+
+
+def _pacer() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "atraso.stress.pacer"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        process_group=0,  # Ctrl-C is for this process, which stops the others
+    )  # fmt: skip
 
 
 def _order(plan: Plan, n: int, begin_at: float) -> Order:

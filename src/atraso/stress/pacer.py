@@ -33,6 +33,7 @@ NOTED_BYTES = socket.CMSG_SPACE(NOTED.size)
 CLOCKS_APART_EVERY_S = 1.0  # a clock that is set meanwhile would shift what the kernel notes
 NEVER = float("inf")
 RECONNECT_EVERY_S = 0.05
+REST_S = 1.0
 CONNECT_WITHIN_S = 10.0
 
 
@@ -233,6 +234,9 @@ class Pacer:
             if fd in self._got:
                 data = self._got.pop(fd) + data
             head = data.find(b"\r\n\r\n") + 4
+            if head >= 4 and not (data[:5] == b"HTTP/" and data[9:12].isdigit()):
+                self._break(fd)  # whatever that is, it is no answer
+                continue
             if head < 4 or len(data) < head + _length(data, head):
                 self._got[fd] = data
                 continue
@@ -268,7 +272,7 @@ class Pacer:
             if found is None:
                 met.silent_refusals += 1
             elif order.heed:
-                rest_s = float(found)
+                rest_s = float(found) if found.isdigit() else REST_S  # a date, by another server's clock
         self._note(due, now, took_s, good)
         if b"onnection: close" in data[:head]:
             self._break(fd)
@@ -345,7 +349,7 @@ class Pacer:
 
 def _length(data: bytes, head: int) -> int:
     found = _header(data, head, b"content-length: ")
-    return int(found) if found is not None else 0
+    return int(found) if found is not None and found.isdigit() else 0
 
 
 def _header(data: bytes, head: int, name: bytes) -> bytes | None:

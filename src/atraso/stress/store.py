@@ -14,6 +14,7 @@ from atraso.stress.record import FOLDER, Record, read_record
 
 STORE = "stress.sqlite3"
 LAST = "last"
+DRIVEN_BY = ("threads", "connections", "flights")
 _TABLE = """
 CREATE TABLE IF NOT EXISTS runs (
   id TEXT PRIMARY KEY, date TEXT NOT NULL, profile TEXT NOT NULL, target TEXT NOT NULL, commit_id TEXT,
@@ -100,7 +101,7 @@ class Kept:
                 continue
             alike = found.target == record.target and found.session == record.session
             alike = alike and any(run.good and not run.void for run in found.runs)
-            if alike and found.settings == record.settings and steps_of(found) == steps_of(record):
+            if alike and found.settings == record.settings and _asked(found) == _asked(record):
                 return entry.id, found
         return None
 
@@ -116,6 +117,7 @@ class Kept:
             raise StressError(f"The store {self._data / STORE} cannot be used: {error}.") from None
 
 
-def steps_of(record: Record) -> list[str]:
-    """Return the names of a record's steps, in their order."""
-    return [run.name for run in record.runs] or [row.name for row in record.rows]
+def _asked(record: Record) -> list[tuple[str, object]]:
+    """Return a record's steps in their order, each with how many threads, connections and flights a request it had."""
+    of_runs = [(run.name, [run.asked.get(what) for what in DRIVEN_BY]) for run in record.runs]
+    return list(of_runs) or [(row.name, None) for row in record.rows]

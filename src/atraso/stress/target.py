@@ -100,13 +100,16 @@ def bodies(flights_each: int) -> list[bytes]:
 
 def named(url: str, key: str | None, *, owned: bool) -> Target:
     """Return the target at *url*, asked with *key*; raises StressError for one that is not loopback and not *owned*."""
-    parts = urlsplit(url)
+    not_one = StressError(f"{url!r} is not the address of a service, such as http://127.0.0.1:5000.")
     try:
-        port = parts.port or (None if parts.port is None else -1)
+        parts = urlsplit(url)
+        port = parts.port
     except ValueError:
-        port = -1
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1 or parts.query or parts.fragment:
-        raise StressError(f"{url!r} is not the address of a service, such as http://127.0.0.1:5000.")
+        raise not_one from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or parts.query or parts.fragment:
+        raise not_one
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise not_one
     if key and not (key.isascii() and key.isprintable() and " " not in key):
         raise StressError("The key in ATRASO_KEY holds what no key holds: blanks, or letters that are not ASCII.")
     found = _addresses(parts.hostname)
@@ -127,6 +130,8 @@ def _addresses(host: str) -> Sequence[str]:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
         raise StressError(f"There is no {host}: {error.strerror}.") from None
+    except UnicodeError:
+        raise StressError(f"{host!r} is no name of a host.") from None
     return [str(place[4][0]).partition("%")[0] for place in found]
 
 
