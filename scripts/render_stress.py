@@ -46,6 +46,8 @@ def _table(profile: str) -> str:
     found = [f"- {run.name}: {note}." for run in record.runs for note in run.notes]
     found += [f"- Void: {run.name}: {run.void}." for run in record.runs if run.void]
     found += [f"- Fell short: {sentence}." for sentence in record.shortfalls]
+    found += [f"- Void: {record.top_void}."] if record.top_void else []
+    found += [f"- How the top rate was found: {record.search}."] if record.search else []
     if record.top_rate:
         found.append(f"- The top rate that held the service's promise: {record.top_rate:,.0f} requests a second.")
     return "\n".join([*lines, *([""] if found else []), *found]) + "\n"
@@ -106,6 +108,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "threads": _of("challenge", _threads),
     "millions": _of("millions"),
     "latency": _of("latency"),
+    "ramp": _of("ramp"),
+    "soak": _of("soak"),
     "batch": _of("batch", _batch),
     "connections": _of("connections"),
     "fault": _of("fault"),

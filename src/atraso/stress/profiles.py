@@ -167,7 +167,8 @@ PROFILES = {
         Profile(
             "latency", "open loop at fixed rates up to the knee, then at half of the top rate", 10,
             (
-                *map(_at, (500, 1000, 2000, 4000, 6000, 8000, 12_000, 16_000, 20_000, 24_000, 28_000)),
+                *map(_at, (500, 1000, 2000, 4000, 6000, 8000, 12_000, 16_000, 20_000, 24_000, 28_000,
+                            34_000, 40_000, 48_000)),
                 _paced("half of the top rate", Stage(1.0, of_top=0.5), promises=(*SLO, NO_FAILURE)),
             ),
             Search.KNEE,
