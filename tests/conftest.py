@@ -1,8 +1,14 @@
-"""What every test run says of itself."""
+"""What every test run says of itself, and what its processes begin with."""
+
+import signal
 
 import pytest
 
 from tests.flights_at_hand import scl_file
+
+# A shell lets what it runs in the background ignore Ctrl-C, and so would every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
